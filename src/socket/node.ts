@@ -1,0 +1,277 @@
+import type { X509Certificate } from "node:crypto";
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { Connection, ConnectionHandler, TlsFacts } from "./connection.ts";
+
+const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
+
+/** A `net.Socket` or `tls.TLSSocket` behind the interface the gate knows. */
+export class NodeConnection implements Connection {
+  handler: ConnectionHandler = IGNORE;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly tls: TlsFacts | undefined;
+  #socket: net.Socket | undefined;
+  #errorCode: string | undefined;
+  #ended = false;
+  readonly #onData = (chunk: Buffer) => this.handler.data(chunk);
+  readonly #onDrain = () => this.handler.drain();
+  readonly #onEnd = () => this.handler.end();
+  readonly #onError = (error: NodeJS.ErrnoException) => {
+    this.#errorCode ??= error.code ?? error.message;
+  };
+  readonly #onClose = () => this.handler.closed(this.#errorCode);
+
+  /** @param socket  opened with `allowHalfOpen`; it stays paused until `resume`. */
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    this.remoteAddress = plainAddress(socket.remoteAddress);
+    this.remotePort = socket.remotePort ?? 0;
+    this.tls = socket instanceof tls.TLSSocket ? tlsFacts(socket) : undefined;
+    socket.pause();
+    socket.on("data", this.#onData);
+    socket.on("drain", this.#onDrain);
+    socket.on("end", this.#onEnd);
+    socket.on("error", this.#onError);
+    socket.on("close", this.#onClose);
+    // Attaching `data` starts the flow; the owner sets its handler first and then resumes.
+    socket.pause();
+  }
+
+  write(chunk: Buffer): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || this.#ended || socket.destroyed) return true;
+    return socket.write(chunk);
+  }
+
+  get pendingBytes(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#socket?.end();
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#socket?.destroy();
+  }
+
+  get destroyed(): boolean {
+    return this.#socket === undefined || this.#socket.destroyed;
+  }
+
+  /** TCP keep-alive: how a peer that vanished without a word is found (a closed lid). */
+  keepAlive(initialDelayMs: number): void {
+    this.#socket?.setKeepAlive(true, initialDelayMs);
+  }
+
+  /** Lets go of the raw socket so that TLS can be laid over it. This object is of no use afterwards. */
+  release(): net.Socket {
+    const socket = this.#socket;
+    if (socket === undefined) throw new Error("the socket was released already");
+    this.#socket = undefined;
+    socket.pause();
+    socket.off("data", this.#onData);
+    socket.off("drain", this.#onDrain);
+    socket.off("end", this.#onEnd);
+    socket.off("close", this.#onClose);
+    // `error` stays: the TLS socket above tells the failure, and an unheard one would end the process.
+    return socket;
+  }
+}
+
+/** IPv4 in IPv6 (`::ffff:10.0.0.1`) as people write it. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return "";
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}
+
+function tlsFacts(socket: tls.TLSSocket): TlsFacts {
+  return {
+    alpn: socket.alpnProtocol === false || socket.alpnProtocol === null ? undefined : socket.alpnProtocol,
+    protocol: socket.getProtocol() ?? "",
+    cipher: socket.getCipher()?.standardName ?? "",
+    resumed: socket.isSessionReused(),
+  };
+}
+
+export interface ListenOptions {
+  readonly address:
+    | { readonly host: string; readonly port: number; readonly v6only?: boolean }
+    | { readonly path: string };
+  readonly backlog?: number;
+  onAccept(raw: NodeConnection): void;
+  /** After listening began: an accept that failed (out of file descriptors). */
+  onError(error: NodeJS.ErrnoException): void;
+}
+
+export interface Listener {
+  /** The port in use (the one given, or the one the kernel chose for 0); 0 on a unix socket. */
+  readonly port: number;
+  /** Stops accepting; open connections go on. */
+  close(): void;
+}
+
+/** @throws NodeJS.ErrnoException (EADDRINUSE, EACCES, EADDRNOTAVAIL) when the address cannot be had. */
+export function listen(options: ListenOptions): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      options.onAccept(new NodeConnection(socket)),
+    );
+    server.once("error", reject);
+    const { address } = options;
+    const where =
+      "path" in address
+        ? { path: address.path }
+        : { host: address.host, port: address.port, ipv6Only: address.v6only ?? false };
+    server.listen({ ...where, ...(options.backlog !== undefined && { backlog: options.backlog }) }, () => {
+      server.off("error", reject);
+      server.on("error", options.onError);
+      const bound = server.address();
+      const port = bound !== null && typeof bound === "object" ? bound.port : 0;
+      resolve({ port, close: () => server.close() });
+    });
+  });
+}
+
+export interface AcceptTlsOptions {
+  readonly context: tls.SecureContext;
+  /** What ALPN is answered; undefined: the extension is ignored. */
+  readonly alpn: string | undefined;
+}
+
+/**
+ * Ends the client's TLS on a raw connection whose first bytes were read already.
+ * @param initial  those bytes, beginning with the ClientHello
+ * @param gone     called with the socket's way to give up, for a handshake timeout
+ * @throws NodeJS.ErrnoException with the OpenSSL code (`ERR_SSL_…`), ECONNRESET, or `ECONNABORTED` when the client left
+ */
+export function acceptTls(
+  raw: NodeConnection,
+  initial: Buffer,
+  options: AcceptTlsOptions,
+  signal: AbortSignal,
+): Promise<NodeConnection> {
+  const socket = raw.release();
+  socket.unshift(initial);
+  const secure = new tls.TLSSocket(socket, {
+    isServer: true,
+    secureContext: options.context,
+    ...(options.alpn !== undefined && { ALPNProtocols: [options.alpn] }),
+  });
+  return handshake(secure, "secure", signal);
+}
+
+export interface DialTcpOptions {
+  /** An IP address. */
+  readonly host: string;
+  readonly port: number;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws NodeJS.ErrnoException (ECONNREFUSED, EHOSTUNREACH, …), or code ABORT_ERR when the signal fired. */
+export function dialTcp(options: DialTcpOptions): Promise<NodeConnection> {
+  const socket = net.connect({ host: options.host, port: options.port, allowHalfOpen: true, noDelay: true });
+  return handshake(socket, "connect", options.signal);
+}
+
+export interface DialTlsOptions extends DialTcpOptions {
+  readonly context: tls.SecureContext;
+  /** Sent as SNI; undefined: none. */
+  readonly servername?: string;
+  readonly alpn: readonly string[];
+  /** A ticket of an earlier connection to the same server under the same policy. */
+  readonly session?: Buffer;
+  onSession(session: Buffer): void;
+}
+
+export interface DialledTls {
+  readonly connection: NodeConnection;
+  readonly tls: TlsFacts;
+  /** OpenSSL's verdict on the chain (`UNABLE_TO_VERIFY_LEAF_SIGNATURE`, `CERT_HAS_EXPIRED` …); undefined: good. */
+  readonly verifyCode: string | undefined;
+  /** The server's own certificate; its `issuerCertificate` leads up the chain where that was sent. */
+  peerCertificate(): X509Certificate | undefined;
+}
+
+/**
+ * Connects and shakes hands. The certificate is judged by OpenSSL but not enforced: the caller must look at
+ * `verifyCode` and at the name before it writes a byte.
+ * @throws NodeJS.ErrnoException as `dialTcp`, or with an OpenSSL code
+ */
+export async function dialTls(options: DialTlsOptions): Promise<DialledTls> {
+  const socket = tls.connect({
+    host: options.host,
+    port: options.port,
+    allowHalfOpen: true,
+    secureContext: options.context,
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+    ...(options.alpn.length > 0 && { ALPNProtocols: [...options.alpn] }),
+    ...(options.servername !== undefined && { servername: options.servername }),
+    ...(options.session !== undefined && { session: options.session }),
+  });
+  socket.setNoDelay(true);
+  socket.on("session", options.onSession);
+  const connection = await handshake(socket, "secureConnect", options.signal);
+  // Typed as Error, but Node puts OpenSSL's code there as a string.
+  const failure: unknown = socket.authorized ? undefined : socket.authorizationError;
+  return {
+    connection,
+    tls: connection.tls ?? tlsFacts(socket),
+    verifyCode: failure === undefined || failure === null ? undefined : String(failure),
+    peerCertificate: () => socket.getPeerX509Certificate(),
+  };
+}
+
+/** Waits for a socket's opening event; on failure or abort the socket is destroyed and the reason thrown. */
+function handshake(
+  socket: net.Socket,
+  opened: "connect" | "secureConnect" | "secure",
+  signal: AbortSignal | undefined,
+): Promise<NodeConnection> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      socket.off(opened, onOpen);
+      socket.off("error", onError);
+      socket.off("close", onClose);
+      socket.off("end", onClose);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const fail = (error: Error) => {
+      settle();
+      socket.on("error", () => {}); // its failure is told already
+      socket.destroy();
+      reject(error);
+    };
+    const onOpen = () => {
+      settle();
+      resolve(new NodeConnection(socket));
+    };
+    const onError = (error: Error) => fail(error);
+    const onClose = () =>
+      fail(errnoError("ECONNABORTED", "the peer closed the connection during the handshake"));
+    const onAbort = () => fail(errnoError("ABORT_ERR", "given up"));
+    socket.once(opened, onOpen);
+    socket.once("error", onError);
+    socket.once("close", onClose);
+    if (opened !== "connect") socket.once("end", onClose);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+  });
+}
+
+function errnoError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code });
+}
