@@ -154,7 +154,7 @@ export interface AcceptTlsOptions {
 /**
  * Ends the client's TLS on a raw connection whose first bytes were read already.
  * @param initial  those bytes, beginning with the ClientHello
- * @param gone     called with the socket's way to give up, for a handshake timeout
+ * @param signal   gives up the handshake, for its timeout
  * @throws NodeJS.ErrnoException with the OpenSSL code (`ERR_SSL_…`), ECONNRESET, or `ECONNABORTED` when the client left
  */
 export function acceptTls(
@@ -211,7 +211,8 @@ export interface DialledTls {
  * @throws NodeJS.ErrnoException as `dialTcp`, or with an OpenSSL code
  */
 export async function dialTls(options: DialTlsOptions): Promise<DialledTls> {
-  const socket = tls.connect({
+  // `allowHalfOpen` is documented for tls.connect and missing from its types.
+  const dial: tls.ConnectionOptions & { readonly allowHalfOpen: boolean } = {
     host: options.host,
     port: options.port,
     allowHalfOpen: true,
@@ -221,7 +222,8 @@ export async function dialTls(options: DialTlsOptions): Promise<DialledTls> {
     ...(options.alpn.length > 0 && { ALPNProtocols: [...options.alpn] }),
     ...(options.servername !== undefined && { servername: options.servername }),
     ...(options.session !== undefined && { session: options.session }),
-  });
+  };
+  const socket = tls.connect(dial);
   socket.setNoDelay(true);
   socket.on("session", options.onSession);
   const connection = await handshake(socket, "secureConnect", options.signal);
