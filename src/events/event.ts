@@ -24,8 +24,9 @@ export interface LaneFacts {
   readonly frontendMode: "http" | "tcp";
   /** The gate ended the client's TLS. */
   readonly tls: boolean;
-  readonly serverName: string | undefined;
-  readonly alpn: "h2" | "http/1.1" | undefined;
+  // Learnt while the lane opens.
+  serverName: string | undefined;
+  alpn: "h2" | "http/1.1" | undefined;
   /** Undefined: no route matched. */
   backend: string | undefined;
   /** Undefined: none could be chosen (`<NOSRV>`). */

@@ -22,7 +22,7 @@ export type Router = (serverName: string | undefined) => Destination | undefined
  * (manual §4.2); a run of exact names costs one look-up however long it is.
  */
 export function createRouter(frontend: Frontend, bind: Bind, backends: Configuration["backends"]): Router {
-  const untouched = bind.tls === undefined ? "passthrough" : "terminate";
+  const untouched = frontend.mode === "tcp" && bind.tls === undefined ? "passthrough" : "terminate";
   const steps = compile(frontend.routes);
   const otherwise = frontend.defaultBackend;
   return (serverName) => {

@@ -1,0 +1,78 @@
+import type { ReasonCode } from "../events/index.ts";
+import type { NodeConnection } from "../socket/index.ts";
+import { type ClientHello, readClientHello } from "../wire/client-hello.ts";
+
+/** The first bytes of a client that speaks TLS. They are not consumed: TLS or the server must be given them again. */
+export interface Heard {
+  readonly kind: "heard";
+  readonly initial: Buffer;
+  readonly hello: ClientHello;
+}
+
+export interface NotHeard {
+  readonly kind: "not-heard";
+  readonly reason: ReasonCode;
+  readonly detail: string;
+  /** Not a byte came. */
+  readonly silent: boolean;
+}
+
+// What Go's server says to the same mistake (net/http server.go); curl and kubectl show it.
+const PLAIN_HTTP_ANSWER = Buffer.from(
+  "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
+    "Client sent an HTTP request to an HTTPS server.\n",
+);
+
+/** Time for the client to read that answer before the connection is cut. */
+const PLAIN_HTTP_LINGER_MS = 1_000;
+
+/**
+ * Waits for the ClientHello on a freshly accepted connection.
+ * @param timeoutMs  from now; the connection is closed when it passes
+ */
+export function hearClientHello(
+  raw: NodeConnection,
+  timeoutMs: number | undefined,
+): Promise<Heard | NotHeard> {
+  return new Promise((resolve) => {
+    let bytes: Buffer = Buffer.alloc(0);
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => fail("handshake_timeout", "no ClientHello"), timeoutMs);
+    const settle = (result: Heard | NotHeard) => {
+      clearTimeout(timer);
+      raw.pause();
+      resolve(result);
+    };
+    const fail = (reason: ReasonCode, detail: string) => {
+      settle({ kind: "not-heard", reason, detail, silent: bytes.length === 0 });
+      raw.handler = { data() {}, drain() {}, end() {}, closed() {} };
+      raw.destroy();
+    };
+    const read = () => {
+      const result = readClientHello(bytes);
+      if (result.kind === "hello") settle({ kind: "heard", initial: bytes, hello: result.hello });
+      else if (result.kind === "not-tls") refuse(result.what);
+    };
+    const refuse = (what: "http" | "garbage") => {
+      if (what === "garbage") return fail("not_tls", "the first bytes are not a TLS ClientHello");
+      settle({ kind: "not-heard", reason: "plain_http", detail: "plain HTTP to a TLS port", silent: false });
+      const leave = setTimeout(() => raw.destroy(), PLAIN_HTTP_LINGER_MS);
+      raw.handler = { data() {}, drain() {}, end: () => raw.destroy(), closed: () => clearTimeout(leave) };
+      raw.write(PLAIN_HTTP_ANSWER);
+      raw.end();
+      raw.resume();
+    };
+    raw.handler = {
+      data(chunk) {
+        bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+        read();
+      },
+      drain() {},
+      end: () => fail("handshake_closed", "the client closed before its ClientHello was complete"),
+      closed: (code) => fail("handshake_closed", code ?? "closed"),
+    };
+    raw.resume();
+  });
+}

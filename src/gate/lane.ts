@@ -1,0 +1,393 @@
+import assert from "node:assert";
+import {
+  type ConnectionCounts,
+  type LaneFacts,
+  REASONS,
+  type ReasonCode,
+  type Tell,
+} from "../events/index.ts";
+import type { Backend } from "../model/index.ts";
+import type { Connection, ConnectionHandler, NodeConnection } from "../socket/index.ts";
+import type { Pool } from "../upstream/index.ts";
+import { createHttp1Relay } from "./http1/index.ts";
+import { createHttp2Relay } from "./http2/index.ts";
+import { type Entrance, type Opened, openLane } from "./open.ts";
+import type { Relay, RelayContext, RelayTimeouts, TunnelEnd } from "./relay.ts";
+import type { Destination } from "./route.ts";
+import { ServerLeg } from "./server-leg.ts";
+import { createTunnel, type TunnelOptions } from "./tunnel.ts";
+
+/** What all lanes of the process share. */
+export interface Surroundings {
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly tell: Tell;
+  readonly debug: boolean;
+  readonly lanes: Set<Lane>;
+  /** The gate is leaving: lanes ask their clients to go elsewhere. */
+  draining: boolean;
+  nextLaneId: number;
+  /** Called when a lane is over and out of `lanes`. */
+  laneClosed(): void;
+}
+
+/** After the last byte was written: how long a peer may take to close before it is cut. */
+const LINGER_MS = 2_000;
+/** How a peer that vanished without a word is found. */
+const KEEP_ALIVE_MS = 30_000;
+const TIMER_MS_MAX = 2 ** 31 - 1;
+const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
+
+type Phase = "opening" | "relay" | "closing" | "closed";
+
+const next = {
+  opening: ["relay", "closed"],
+  relay: ["closing", "closed"],
+  closing: ["closed"],
+  closed: [],
+} as const satisfies Record<Phase, readonly Phase[]>;
+
+/** Takes a freshly accepted connection through its whole life. */
+export async function serveLane(
+  raw: NodeConnection,
+  entrance: Entrance,
+  around: Surroundings,
+): Promise<void> {
+  const lane = new Lane(raw, entrance, around);
+  const opened = await openLane(lane.approach());
+  if (opened === undefined) lane.destroy();
+  else lane.relay(opened);
+}
+
+/** One client connection bound to one upstream connection for its whole life. */
+export class Lane {
+  readonly facts: LaneFacts;
+  readonly #entrance: Entrance;
+  readonly #around: Surroundings;
+  readonly #startedAt = performance.now();
+  readonly #gone = new AbortController();
+  #phase: Phase = "opening";
+  #client: Connection;
+  #server: Connection | undefined;
+  #leg: ServerLeg | undefined;
+  #backend: Backend | undefined;
+  #relay: Relay | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(raw: NodeConnection, entrance: Entrance, around: Surroundings) {
+    this.#client = raw;
+    this.#entrance = entrance;
+    this.#around = around;
+    this.facts = {
+      laneId: around.nextLaneId++,
+      clientAddress: raw.remoteAddress,
+      clientPort: raw.remotePort,
+      acceptedAtMs: Date.now(),
+      frontend: entrance.frontend.name,
+      frontendMode: entrance.frontend.mode,
+      tls: entrance.bind.tls !== undefined,
+      serverName: undefined,
+      alpn: undefined,
+      backend: undefined,
+      server: undefined,
+      queueMs: -1,
+      connectMs: -1,
+      retries: 0,
+    };
+    raw.keepAlive(KEEP_ALIVE_MS);
+    around.lanes.add(this);
+    entrance.open.count += 1;
+  }
+
+  get openRequests(): number {
+    return this.#relay?.openRequests ?? 0;
+  }
+
+  /** What `openLane` works on. */
+  approach() {
+    return {
+      raw: this.#client as NodeConnection,
+      entrance: this.#entrance,
+      facts: this.facts,
+      tell: this.#around.tell,
+      gone: this.#gone.signal,
+      routed: (destination: Destination | undefined) => this.#routed(destination),
+    };
+  }
+
+  /** Lets bytes flow between both halves. */
+  relay(opened: Opened): void {
+    if (this.#phase !== "opening") {
+      opened.client.destroy();
+      return;
+    }
+    this.#client = opened.client;
+    this.#enter("relay");
+    const server = this.#leg?.connection;
+    if (opened.protocol === "tcp") {
+      if (server === undefined) this.#refuseTunnel();
+      else this.#startTunnel(opened.client, server, opened.initial);
+      return;
+    }
+    const context = this.#context(server);
+    const relay = opened.protocol === "h2" ? createHttp2Relay(context) : createHttp1Relay(context);
+    this.#relay = relay;
+    this.#attach(server);
+    if (this.#around.draining) relay.drain();
+  }
+
+  drain(): void {
+    this.#relay?.drain();
+  }
+
+  /** Ends the lane now, with what its relay still has to say. */
+  abort(reason: ReasonCode): void {
+    this.#relay?.abort(reason);
+    this.destroy();
+  }
+
+  /** Both legs go at once, without a flush. */
+  destroy(): void {
+    if (this.#phase === "closed") return;
+    this.#enter("closed");
+    this.#gone.abort();
+    clearTimeout(this.#timer);
+    this.#client.handler = IGNORE;
+    this.#client.destroy();
+    this.#dropServer();
+    this.#around.lanes.delete(this);
+    this.#entrance.open.count -= 1;
+    this.#around.laneClosed();
+  }
+
+  /** What was written is flushed, both sides are told the end, then the legs close. */
+  #close(): void {
+    if (this.#phase !== "relay") return;
+    this.#enter("closing");
+    clearTimeout(this.#timer);
+    this.#dropServer();
+    // Bytes that still come are read and forgotten, so that the kernel does not answer them with a reset that would
+    // destroy what the client has not read yet.
+    this.#client.handler = { ...IGNORE, end: () => this.destroy(), closed: () => this.destroy() };
+    this.#client.end();
+    this.#client.resume();
+    this.#timer = setTimeout(() => this.destroy(), LINGER_MS);
+  }
+
+  #enter(phase: Phase): void {
+    const allowed: readonly Phase[] = next[this.#phase];
+    assert(allowed.includes(phase), `a lane cannot go from ${this.#phase} to ${phase}`);
+    this.#phase = phase;
+  }
+
+  #routed(destination: Destination | undefined): ServerLeg {
+    this.#backend = destination?.backend;
+    this.facts.backend = destination?.backend.name;
+    const pool = destination === undefined ? undefined : this.#around.pools.get(destination.backend.name);
+    this.#leg = new ServerLeg(pool, this.facts, this.#gone.signal);
+    return this.#leg;
+  }
+
+  #attach(server: Connection | undefined): void {
+    this.#client.handler = {
+      data: (chunk) => this.#relay?.clientData(chunk),
+      drain: () => this.#relay?.clientDrain(),
+      end: () => this.#relay?.clientEnd(),
+      closed: (code) => {
+        this.#relay?.clientClosed(code);
+        this.destroy();
+      },
+    };
+    this.#attachServer(server);
+    this.#client.resume();
+  }
+
+  #attachServer(server: Connection | undefined): void {
+    this.#server = server;
+    if (server === undefined) return;
+    server.handler = {
+      data: (chunk) => this.#relay?.serverData(chunk),
+      drain: () => this.#relay?.serverDrain(),
+      end: () => this.#relay?.serverEnd(),
+      closed: (code) => {
+        this.#leg?.release();
+        this.#server = undefined;
+        this.#relay?.serverClosed(code);
+      },
+    };
+    server.resume();
+  }
+
+  #dropServer(): void {
+    if (this.#server !== undefined) {
+      this.#server.handler = IGNORE;
+      if (this.#phase === "closing") {
+        // FIN after what was written; then it has the linger time to close by itself.
+        const server = this.#server;
+        server.end();
+        server.resume();
+        setTimeout(() => server.destroy(), LINGER_MS).unref();
+      } else this.#server.destroy();
+      this.#server = undefined;
+    } else this.#leg?.connection?.destroy();
+    this.#leg?.release();
+  }
+
+  #context(server: Connection | undefined): RelayContext {
+    const { frontend } = this.#entrance;
+    const backend = this.#backend;
+    const forwardFor = frontend.forwardFor && (backend?.forwardFor ?? true);
+    return {
+      facts: this.facts,
+      client: this.#client,
+      server,
+      noServer: this.#leg?.failure ?? "no_route",
+      guards: backend === undefined ? [] : this.#entrance.guardsFor(backend),
+      timeouts: this.#timeouts(),
+      headBytesMax: frontend.headBytesMax,
+      forwardedFor: forwardFor ? this.facts.clientAddress : undefined,
+      kubernetes: backend?.kubernetes ?? true,
+      debug: this.#around.debug,
+      tell: this.#around.tell,
+      counts: () => this.#counts(),
+      now: () => performance.now(),
+      wallClock: () => Date.now(),
+      wake: (atMs) => this.#wake(atMs),
+      redial: () => this.#redial(),
+      becomeTunnel: (early, ended) => this.#becomeTunnel(early, ended),
+      close: () => this.#close(),
+      destroy: () => this.destroy(),
+    };
+  }
+
+  #timeouts(): RelayTimeouts {
+    const front = this.#entrance.frontend.timeouts;
+    const back = this.#backend?.timeouts;
+    return {
+      clientMs: front.clientMs,
+      serverMs: back?.serverMs,
+      httpRequestMs: front.httpRequestMs ?? front.clientMs,
+      httpKeepAliveMs: front.httpKeepAliveMs ?? front.httpRequestMs ?? front.clientMs,
+      tunnelMs: back?.tunnelMs,
+      clientFinMs: front.clientFinMs,
+      serverFinMs: back?.serverFinMs,
+    };
+  }
+
+  #counts(): ConnectionCounts {
+    return {
+      process: this.#around.lanes.size,
+      frontend: this.#entrance.open.count,
+      backend: this.#leg?.pool?.lanes ?? 0,
+      server: this.#leg?.lanesOfServer ?? 0,
+    };
+  }
+
+  async #redial(): Promise<Connection | undefined> {
+    const former = this.#server;
+    if (former !== undefined) {
+      former.handler = IGNORE;
+      former.destroy();
+      this.#server = undefined;
+    }
+    const server = await this.#leg?.dial(["http/1.1"]);
+    if (this.#phase !== "relay") {
+      server?.destroy();
+      return undefined;
+    }
+    this.facts.retries += 1;
+    this.#attachServer(server);
+    return server;
+  }
+
+  // Tunnels.
+
+  #startTunnel(client: Connection, server: Connection, initial: Buffer): void {
+    const { tunnelMs, clientMs, serverMs, ...fin } = this.#timeouts();
+    // Without `timeout tunnel` the sides' own idleness counts (HAProxy manual §4.2 `timeout tunnel`).
+    const idleMs = tunnelMs ?? shorter(clientMs, serverMs);
+    this.#relay = createTunnel({
+      ...this.#tunnelOptions(client, server),
+      kind: "tcp",
+      tunnelMs: idleMs,
+      clientFinMs: fin.clientFinMs,
+      serverFinMs: fin.serverFinMs,
+      ended: (end) => this.#tellLane({ ...end, bytesToServer: end.bytesToServer + initial.length }),
+    });
+    this.#attach(server);
+    if (initial.length > 0) server.write(initial);
+  }
+
+  #becomeTunnel(early: Parameters<RelayContext["becomeTunnel"]>[0], ended: (end: TunnelEnd) => void): void {
+    const server = this.#server;
+    assert(server !== undefined, "a tunnel needs a server");
+    const { tunnelMs, clientMs, serverMs, clientFinMs, serverFinMs } = this.#timeouts();
+    this.#relay = createTunnel({
+      ...this.#tunnelOptions(this.#client, server),
+      kind: "upgraded",
+      tunnelMs: tunnelMs ?? shorter(clientMs, serverMs),
+      clientFinMs,
+      serverFinMs,
+      ended,
+    });
+    this.#client.resume();
+    server.resume();
+    if (early.toClient !== undefined) this.#relay.serverData(early.toClient);
+    if (early.toServer !== undefined) this.#relay.clientData(early.toServer);
+  }
+
+  #tunnelOptions(
+    client: Connection,
+    server: Connection,
+  ): Pick<TunnelOptions, "client" | "server" | "now" | "wake" | "close" | "destroy"> {
+    return {
+      client,
+      server,
+      now: () => performance.now(),
+      wake: (atMs) => this.#wake(atMs),
+      close: () => this.#close(),
+      destroy: () => this.destroy(),
+    };
+  }
+
+  /** Mode tcp has no answer to give: the client is cut, the log says why. */
+  #refuseTunnel(): void {
+    const reason = this.#leg?.failure ?? "no_route";
+    this.#tellLane({ bytesToClient: 0, bytesToServer: 0, termination: REASONS[reason].termination, reason });
+    this.destroy();
+  }
+
+  #tellLane(end: TunnelEnd): void {
+    this.#around.tell({
+      kind: "lane",
+      lane: this.facts,
+      totalMs: performance.now() - this.#startedAt,
+      bytesToClient: end.bytesToClient,
+      bytesFromClient: end.bytesToServer,
+      termination: end.termination,
+      reason: end.reason,
+      counts: this.#counts(),
+    });
+  }
+
+  // One timer a lane: a deadline that moves away costs nothing, it is looked at when the earlier one has passed.
+
+  #wake(atMs: number): void {
+    if (atMs >= this.#timerAt || this.#phase !== "relay") return;
+    clearTimeout(this.#timer);
+    this.#timerAt = atMs;
+    const inMs = Math.min(Math.max(Math.ceil(atMs - performance.now()), 1), TIMER_MS_MAX);
+    this.#timer = setTimeout(() => this.#look(), inMs);
+  }
+
+  #look(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const at = this.#relay?.checkTimeouts(performance.now()) ?? Number.POSITIVE_INFINITY;
+    if (Number.isFinite(at)) this.#wake(at);
+  }
+}
+
+function shorter(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}
