@@ -3,7 +3,7 @@ import {
   type Bind,
   type Configuration,
   type Frontend,
-  matchesServerName,
+  matchesRoute,
   normalServerName,
   type Route,
 } from "../model/index.ts";
@@ -44,7 +44,7 @@ function compile(routes: readonly Route[]): readonly Step[] {
   const steps: Step[] = [];
   let exact: Map<string, Route> | undefined;
   for (const route of routes) {
-    if (!route.negate && route.names.every((name) => name.kind === "exact")) {
+    if (!route.negate && route.except === undefined && route.names.every((name) => name.kind === "exact")) {
       if (exact === undefined) {
         const names = new Map<string, Route>();
         exact = names;
@@ -58,10 +58,6 @@ function compile(routes: readonly Route[]): readonly Step[] {
     steps.push({ find: (name) => (matchesRoute(route, name) ? route : undefined) });
   }
   return steps;
-}
-
-function matchesRoute(route: Route, name: string | undefined): boolean {
-  return route.names.some((pattern) => matchesServerName(pattern, name)) !== route.negate;
 }
 
 function destination(

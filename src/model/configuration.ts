@@ -18,6 +18,8 @@ export interface Global {
   readonly connectionsMax?: number;
   /** Whether every request's head is told as it passes (HAProxy ≤ 2.2 `debug`); secrets never are. */
   readonly debug: boolean;
+  /** How long lanes may go on once the process was asked to stop; undefined: until they end (HAProxy `hard-stop-after`). */
+  readonly hardStopAfterMs?: number;
 }
 
 export type Mode = "http" | "tcp";
@@ -28,7 +30,7 @@ export interface Frontend {
   readonly at: Position;
   readonly mode: Mode;
   readonly binds: readonly Bind[];
-  /** Tried in order; the first that matches the client's server name wins. */
+  /** Tried in order; the first that matches the client's server name wins (`matchesRoute`). */
   readonly routes: readonly Route[];
   /** Where a client goes whom no route matches; undefined: it is refused. */
   readonly defaultBackend?: string;
@@ -59,6 +61,8 @@ export interface Route {
   readonly at: Position;
   /** One of them must match. */
   readonly names: readonly ServerNamePattern[];
+  /** Names that one of `names` matches and that this rule leaves out all the same (`if a !b`). */
+  readonly except?: readonly ServerNamePattern[];
   /** Inverts the match (`unless`, `!acl`). */
   readonly negate: boolean;
   readonly backend: string;

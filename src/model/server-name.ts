@@ -42,3 +42,17 @@ export function matchesServerName(pattern: ServerNamePattern, name: string | und
       return new RegExp(pattern.value, "i").test(name);
   }
 }
+
+/** Whether a route's rule holds for a name: one of `names`, none of `except`, and all of it turned round by `negate`. */
+export function matchesRoute(
+  route: {
+    readonly names: readonly ServerNamePattern[];
+    readonly except?: readonly ServerNamePattern[];
+    readonly negate: boolean;
+  },
+  name: string | undefined,
+): boolean {
+  const within = route.names.some((pattern) => matchesServerName(pattern, name));
+  const without = within && route.except?.some((pattern) => matchesServerName(pattern, name)) === true;
+  return (within && !without) !== route.negate;
+}
