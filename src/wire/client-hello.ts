@@ -59,7 +59,6 @@ function gatherHandshake(bytes: Buffer): Buffer | HelloResult {
     if (available > 0) parts.push(bytes.subarray(offset + RECORD_HEADER, offset + RECORD_HEADER + available));
     gathered += available;
     offset += RECORD_HEADER + length;
-    return gathered >= 1 && firstByte(parts) !== 1 ? GARBAGE : MORE;
   }
 }
 
