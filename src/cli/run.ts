@@ -1,0 +1,53 @@
+import { Command, InvalidArgumentError } from "commander";
+import { formatDiagnostic } from "../model/index.ts";
+import { configure, runUntilSignal, startGate, TaskFailure } from "../tasks/index.ts";
+import { UserError } from "./outcome.ts";
+
+const EXAMPLES = `
+Examples:
+  postern run -f haproxy.cfg
+  postern run -f haproxy.cfg --grace 30      give open streams 30 s when told to stop
+
+Stops on SIGINT or SIGTERM: no new connections, clients are asked to leave, and what is still open when the grace time
+is over is cut. A second signal stops at once.`;
+
+/** Below the 10 s after which the impatient supervisors kill (docker stop). */
+const GRACE_SECONDS_DEFAULT = 8;
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("Runs the gate that a configuration file describes, in the foreground.")
+    .requiredOption("-f, --file <file>", "haproxy.cfg to run")
+    .option(
+      "--grace <seconds>",
+      "how long open streams may go on after a signal",
+      seconds,
+      GRACE_SECONDS_DEFAULT,
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: { file: string; grace: number }) => run(flags.file, flags.grace * 1_000));
+}
+
+async function run(file: string, graceMs: number): Promise<void> {
+  const { problems, ready } = configure(file, process.env);
+  for (const problem of problems) process.stderr.write(`${formatDiagnostic(problem)}\n`);
+  if (ready === undefined) throw new UserError(`${file} cannot be used`);
+  try {
+    const output = { stdout: process.stdout, stderr: process.stderr, pid: process.pid };
+    const engine = await startGate({ ...ready, output });
+    for (const { frontend, host, port, tls } of engine.addresses) {
+      const where = port === 0 ? host : `${host.includes(":") ? `[${host}]` : host}:${port}`;
+      process.stderr.write(`listening on ${where}${tls ? " (TLS)" : ""}, frontend ${frontend}\n`);
+    }
+    await runUntilSignal(engine, graceMs, (text) => process.stderr.write(`${text}\n`));
+  } catch (error) {
+    if (error instanceof TaskFailure) throw new UserError(error.message, error.hint);
+    throw error;
+  }
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError("a number of seconds, 0 or more");
+  return value;
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { readHaproxy } from "../formats/haproxy/index.ts";
+import { type Configuration, type Diagnostic, hasErrors, inFileOrder, settle } from "../model/index.ts";
+import { loadMaterials, type Materials } from "../pki/index.ts";
+
+/** What a configuration file came to. */
+export interface Configured {
+  readonly problems: readonly Diagnostic[];
+  /** Undefined when there are errors. */
+  readonly ready: { readonly configuration: Configuration; readonly materials: Materials } | undefined;
+}
+
+/**
+ * Reads a file, settles it and loads the certificates it names. Every problem is told in one pass, in file order.
+ * @param environment  for the variables of the file (`"$NAME"`)
+ */
+export function configure(file: string, environment: NodeJS.ProcessEnv): Configured {
+  const text = readText(file);
+  if (typeof text !== "string") return { problems: [text], ready: undefined };
+  const { draft, problems: ofText } = readHaproxy(text, file, environment);
+  const { configuration, problems: ofModel } = settle(draft);
+  const loaded = configuration === undefined ? undefined : loadMaterials(configuration);
+  const problems = inFileOrder([...ofText, ...ofModel, ...(loaded?.problems ?? [])]);
+  if (configuration === undefined || loaded === undefined || hasErrors(problems))
+    return { problems, ready: undefined };
+  return { problems, ready: { configuration, materials: loaded.materials } };
+}
+
+function readText(file: string): string | Diagnostic {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    return {
+      severity: "error",
+      at: { file, line: 1, column: 1 },
+      message: `cannot read the configuration: ${readWords(error as NodeJS.ErrnoException)}`,
+    };
+  }
+}
+
+function readWords(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case "ENOENT":
+      return "no such file";
+    case "EACCES":
+      return "not allowed to read it";
+    case "EISDIR":
+      return "it is a directory";
+    default:
+      return error.message;
+  }
+}

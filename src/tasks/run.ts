@@ -1,0 +1,56 @@
+import { BindError } from "../gate/index.ts";
+import { type Engine, type NativeOptions, startNative } from "../serve/index.ts";
+import { TaskFailure } from "./failure.ts";
+
+/**
+ * Starts the gate of a configuration.
+ * @throws TaskFailure when one of its addresses cannot be had
+ */
+export async function startGate(options: NativeOptions): Promise<Engine> {
+  try {
+    return await startNative(options);
+  } catch (error) {
+    if (!(error instanceof BindError)) throw error;
+    const { file, line, column } = error.bind.at;
+    throw new TaskFailure(`${file}:${line}:${column}: ${error.message}`, bindHint(error.code));
+  }
+}
+
+function bindHint(code: string): string | undefined {
+  if (code === "EADDRINUSE") return "stop the other process (ss -ltnp shows which), or choose another port";
+  return undefined;
+}
+
+/**
+ * Waits for SIGINT or SIGTERM, then stops the engine: at once when no lane is open, else when the last one ends, the
+ * grace time is over, or a second signal comes.
+ * @param told  called with what is going on, for a person
+ */
+export async function runUntilSignal(
+  engine: Engine,
+  graceMs: number,
+  told: (text: string) => void,
+): Promise<void> {
+  await signal();
+  const lanes = engine.openLanes;
+  if (lanes > 0) {
+    const seconds = Math.round(graceMs / 1_000);
+    told(
+      `stopping: ${lanes} open ${lanes === 1 ? "connection has" : "connections have"} ${seconds} s to end; again to stop at once`,
+    );
+  }
+  const hurry = signal().then(() => engine.stop(0));
+  await Promise.race([engine.stop(graceMs), hurry]);
+}
+
+function signal(): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      process.off("SIGINT", done);
+      process.off("SIGTERM", done);
+      resolve();
+    };
+    process.on("SIGINT", done);
+    process.on("SIGTERM", done);
+  });
+}
