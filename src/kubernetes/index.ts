@@ -5,4 +5,5 @@
  * Start at request-info.ts. Knows nothing of sockets, events, clusters.
  */
 export * from "./redact.ts";
+export * from "./request-info.ts";
 export * from "./status.ts";

@@ -62,6 +62,11 @@ const TARGETS: readonly (readonly [rule: string, target: string, shown: string])
   ],
   ["userinfo", "https://me:hunter2@host/api?x=1", "https://<redacted>@host/api?x=1"],
   ["userinfo with a slash", "https://me:hun/ter2@host/api", "https://<redacted>@host/api"],
+  [
+    "an @ in the path is no userinfo",
+    "https://host:6443/apis/x/users/me@example.com",
+    "https://host:6443/apis/x/users/me@example.com",
+  ],
   ["userinfo behind two slashes", "//me:hunter2@host/api", "//<redacted>@host/api"],
   ["userinfo of CONNECT", "me:hunter2@host:443", "<redacted>@host:443"],
   ["a key in base64", `/x/${PEM_IN_BASE64}`, "/x/<redacted>="],

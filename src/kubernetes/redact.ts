@@ -106,10 +106,10 @@ function redactTargetAt(target: string, depth: number): string {
   let head = target.slice(0, queryAt);
   let lead = "";
   if (absolute !== null) {
-    // Everything up to the last "@" before the query may be userinfo: a slash in a password is a mistake people make.
-    const at = head.lastIndexOf("@");
+    const start = absolute[0].length;
+    const at = userinfoEnd(head, start);
     lead = at < 0 ? absolute[0] : `${absolute[0]}${REDACTED}@`;
-    head = head.slice(at < 0 ? absolute[0].length : at + 1);
+    head = head.slice(at < 0 ? start : at + 1);
   } else if (!head.startsWith("/")) {
     const at = head.lastIndexOf("@");
     if (at >= 0 && !head.includes("=")) {
@@ -118,6 +118,20 @@ function redactTargetAt(target: string, depth: number): string {
     }
   }
   return lead + redactPath(head, depth) + redactQuery(target.slice(queryAt), depth);
+}
+
+/**
+ * Where the "@" behind a URI's userinfo stands; -1: it has none. A slash in a password is a mistake people make, so an
+ * authority like `me:hun` (no port) is taken for the beginning of one.
+ */
+function userinfoEnd(head: string, start: number): number {
+  const authority = head.slice(start, firstOf(head, "/", start));
+  const at = authority.lastIndexOf("@");
+  if (at >= 0) return start + at;
+  const colon = authority.indexOf(":");
+  return colon < 0 || authority.startsWith("[") || /^\d*$/.test(authority.slice(colon + 1))
+    ? -1
+    : head.lastIndexOf("@");
 }
 
 /** Segment by segment; `;name=value` inside a segment counts as a parameter. */
