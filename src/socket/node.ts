@@ -194,6 +194,8 @@ export interface DialTlsOptions extends DialTcpOptions {
   /** A ticket of an earlier connection to the same server under the same policy. */
   readonly session?: Buffer;
   onSession(session: Buffer): void;
+  /** TCP is connected, TLS begins: a failure after this is one of TLS. */
+  onConnect?(): void;
 }
 
 export interface DialledTls {
@@ -226,6 +228,7 @@ export async function dialTls(options: DialTlsOptions): Promise<DialledTls> {
   const socket = tls.connect(dial);
   socket.setNoDelay(true);
   socket.on("session", options.onSession);
+  if (options.onConnect !== undefined) socket.once("connect", options.onConnect);
   const connection = await handshake(socket, "secureConnect", options.signal);
   // Typed as Error, but Node puts OpenSSL's code there as a string.
   const failure: unknown = socket.authorized ? undefined : socket.authorizationError;
