@@ -59,7 +59,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const program = await programFor(args[0]);
+    const program = await programFor(args[0] === "help" ? args[1] : args[0]);
     await program.parseAsync([...args], { from: "user" });
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (error) {

@@ -111,6 +111,8 @@ async function terminate(
   const secured = await shakeHands(approach, client.initial, context, answer);
   if (secured === undefined) return undefined;
   await dialling;
+  // It may have closed again while a slow client was still shaking hands.
+  if (leg.connection?.destroyed === true) await leg.dial(choice.offer);
   if (!http) return { client: secured, protocol: "tcp", initial: NOTHING };
   const protocol = secured.tls?.alpn === "h2" ? "h2" : "http/1.1";
   approach.facts.alpn = protocol;
