@@ -7,6 +7,7 @@ import type {
   Diagnostic,
   FileReference,
   Frontend,
+  Position,
   Route,
   Server,
   ServerNamePattern,
@@ -16,7 +17,7 @@ import { type BundleRead, bundleFiles, readBundle, type ServerCertificate } from
 import { servedNames, shortName } from "./certificate.ts";
 import { type Candidate, carriesName, certificateChooser } from "./choose.ts";
 import { type ServerTrust, serverContext, serverTrust } from "./context.ts";
-import { error, placed, warning } from "./finding.ts";
+import { error, type Finding, placed, warning } from "./finding.ts";
 import type { Purpose } from "./judge.ts";
 
 /** Everything of TLS that a Configuration names, ready to use. */
@@ -65,52 +66,45 @@ export function loadMaterials(configuration: Configuration, now: Date = new Date
 
 function prepareBind(shelf: Shelf, frontend: Frontend, bind: Bind, tls: BindTls): BindMaterials {
   // Loaded even where no client certificate is asked for: like HAProxy, a bind does not start with a bad file.
-  const clients = tls.clientCa === undefined ? undefined : shelf.authorities(tls.clientCa);
+  const clients = tls.clientCa === undefined ? undefined : shelf.authorities(tls.clientCa, bind.at);
   const certificates = tls.certificates.flatMap((file) => shelf.bundles(file));
-  if (certificates.length === 0 && !shelf.problems.some(({ severity }) => severity === "error")) {
-    shelf.problems.push(
-      ...placed([error(`there is no certificate for bind ${bind.written}`, "add: crt FILE")], bind.at),
-    );
+  if (tls.certificates.length === 0) {
+    shelf.tell([error(`there is no certificate for bind ${bind.written}`, "add: crt FILE")], bind.at);
   }
   const scope = `${frontend.name} ${frontend.binds.indexOf(bind)} ${bind.written}`;
   const candidates: Candidate<SecureContext>[] = [];
   for (const certificate of certificates) {
     const built = serverContext(certificate, tls, clients, scope);
     if (built.kind === "built") candidates.push({ names: servedNames(certificate), value: built.value });
-    else shelf.problems.push(...placed([built.finding], bind.at));
+    else shelf.tell([built.finding], bind.at);
   }
-  shelf.problems.push(...judgeRoutes(frontend, bind, tls, certificates));
+  judgeRoutes(shelf, frontend, bind, certificates);
   return { certificates, contextFor: certificateChooser(candidates, tls.strictSni) };
 }
 
 /** A name that leads somewhere and that no certificate carries: its clients will be shown another's. */
 function judgeRoutes(
+  shelf: Shelf,
   frontend: Frontend,
   bind: Bind,
-  tls: BindTls,
   certificates: readonly ServerCertificate[],
-): Diagnostic[] {
+): void {
   const [fallback] = certificates;
-  if (fallback === undefined) return [];
+  if (fallback === undefined) return;
   const candidates = certificates.map((value) => ({ names: servedNames(value), value }));
-  const outcome = tls.strictSni
+  const outcome = bind.tls?.strictSni
     ? "its clients are refused (strict-sni)"
     : `its clients are shown the one for ${shownNames(fallback)}, and refuse it if they verify`;
-  return frontend.routes.flatMap((route) =>
-    routeNames(route)
-      .filter((name) => !carriesName(candidates, name))
-      .flatMap((name) =>
-        placed(
-          [
-            warning(
-              `no certificate on bind ${bind.written} carries the name ${name}: ${outcome}`,
-              `add one to the bind (crt FILE); to make one: postern cert self-signed --host ${name}`,
-            ),
-          ],
-          route.at,
-        ),
-      ),
-  );
+  for (const route of frontend.routes) {
+    for (const name of routeNames(route)) {
+      if (carriesName(candidates, name)) continue;
+      const problem = warning(
+        `no certificate on bind ${bind.written} carries the name ${name}: ${outcome}`,
+        `add one to the bind (crt FILE); to make one: postern cert self-signed --host ${name}`,
+      );
+      shelf.tell([problem], route.at);
+    }
+  }
 }
 
 function routeNames(route: Route): string[] {
@@ -140,7 +134,7 @@ function prepareServer(shelf: Shelf, server: Server): ServerTrust | undefined {
   if (incomplete) return undefined;
   const built = serverTrust(tls, authorities, certificate);
   if (built.kind === "built") return built.value;
-  shelf.problems.push(...placed([built.finding], server.at));
+  shelf.tell([built.finding], server.at);
   return undefined;
 }
 
@@ -160,7 +154,7 @@ class Shelf {
   bundles(file: CertificateFile): ServerCertificate[] {
     const files = bundleFiles(file);
     if (files.length === 0) {
-      this.problems.push(...placed([error(`there is no certificate in the folder ${file.path}`)], file.at));
+      this.tell([error(`there is no certificate in the folder ${file.path}`)], file.at);
     }
     return files.flatMap((each) => this.bundle(each, "server") ?? []);
   }
@@ -171,26 +165,34 @@ class Shelf {
     if (read === undefined) {
       read = readBundle(file, purpose, this.#now);
       this.#bundles.set(key, read);
-      this.#note(read.files, read.problems);
+      for (const opened of read.files) this.files.add(opened);
+      this.problems.push(...read.problems);
     }
     return read.certificate;
   }
 
   /** @param at  where a reference to the machine's trust store is told of */
-  authorities(ca: FileReference | "system", at?: Server["at"]): Authorities | undefined {
+  authorities(ca: FileReference | "system", at: Position): Authorities | undefined {
     const key = ca === "system" ? "@system-ca" : ca.path;
     let read = this.#authorities.get(key);
     if (read === undefined) {
       read = readAuthorities(ca, this.#now);
       this.#authorities.set(key, read);
-      const place = ca === "system" ? at : ca.at;
-      this.#note(read.files, place === undefined ? [] : placed(read.findings, place));
+      for (const opened of read.files) this.files.add(opened);
+      this.tell(read.findings, ca === "system" ? at : ca.at);
     }
     return read.authorities;
   }
 
-  #note(files: readonly string[], problems: readonly Diagnostic[]): void {
-    for (const file of files) this.files.add(file);
-    this.problems.push(...problems);
+  /** The same thing at the same place (two certificates of one bind) is told once. */
+  tell(findings: readonly Finding[], at: Position): void {
+    const isTold = ({ message }: Finding) =>
+      this.problems.some((problem) => problem.message === message && problem.at === at);
+    this.problems.push(
+      ...placed(
+        findings.filter((finding) => !isTold(finding)),
+        at,
+      ),
+    );
   }
 }
