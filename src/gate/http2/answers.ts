@@ -1,0 +1,30 @@
+import {
+  Flag,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  HeaderField,
+  headerFrames,
+  writeFrameHead,
+} from "../../wire/http2/index.ts";
+import type { LocalAnswer } from "../answer.ts";
+
+/**
+ * A local answer as frames: HEADERS in literals, so that no table moves, and its body in one DATA frame.
+ * @param withBody  false for HEAD, and for a client whose window would not take it
+ */
+export function answerFrames(streamId: number, answer: LocalAnswer, withBody: boolean): Buffer {
+  const body = answer.body;
+  const fields = [
+    new HeaderField(":status", String(answer.status)),
+    new HeaderField("content-type", answer.contentType),
+    new HeaderField("content-length", String(body.length)),
+    new HeaderField("cache-control", "no-cache, private"),
+  ];
+  const head = headerFrames(streamId, !withBody, { fields });
+  if (!withBody) return head;
+  const frames = Buffer.allocUnsafe(head.length + FRAME_HEAD_BYTES + body.length);
+  head.copy(frames);
+  const at = writeFrameHead(frames, head.length, body.length, FrameType.DATA, Flag.END_STREAM, streamId);
+  body.copy(frames, at);
+  return frames;
+}

@@ -1,0 +1,105 @@
+import type { Connection } from "../../socket/connection.ts";
+
+/**
+ * What goes to one leg: ranges of the other leg's chunks, and frames of the gate's own between them. A turn's output is
+ * one write; a chunk that passes untouched is written as the very buffer it came in.
+ */
+export class Outlet {
+  /** The connection took the last write but wants no more for now. */
+  blocked = false;
+  /** Nothing leaves, all is kept in order: see `Windows`. */
+  dammed = false;
+  /** Bytes of the gate's own that were added since the last flush. */
+  addedBytes = 0;
+
+  readonly #connection: Connection;
+  readonly #buffers: Buffer[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+  #count = 0;
+  #length = 0;
+  /**
+   * A frame of the other leg has begun here and not ended, or nothing may go before its SETTINGS: the gate's own frames
+   * wait in `#waiting`.
+   */
+  #midFrame = true;
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Bytes that are kept here and not yet written. */
+  get keptBytes(): number {
+    return this.#length + this.#waitingBytes;
+  }
+
+  get midFrame(): boolean {
+    return this.#midFrame;
+  }
+
+  /** Sends `bytes[start, end)` on. Ranges that follow each other in one buffer stay one piece. */
+  pass(bytes: Buffer, start: number, end: number): void {
+    if (start === end) return;
+    this.#length += end - start;
+    const last = this.#count - 1;
+    if (last >= 0 && this.#buffers[last] === bytes && this.#ends[last] === start) {
+      this.#ends[last] = end;
+      return;
+    }
+    this.#buffers[this.#count] = bytes;
+    this.#starts[this.#count] = start;
+    this.#ends[this.#count] = end;
+    this.#count += 1;
+  }
+
+  frameBegins(): void {
+    this.#midFrame = true;
+  }
+
+  frameEnds(): void {
+    this.#midFrame = false;
+    if (this.#waiting.length > 0) this.#letIn();
+  }
+
+  /** Adds a frame of the gate's own, as soon as no other is under way. */
+  add(frame: Buffer): void {
+    this.addedBytes += frame.length;
+    if (this.#midFrame) {
+      this.#waiting.push(frame);
+      this.#waitingBytes += frame.length;
+    } else this.pass(frame, 0, frame.length);
+  }
+
+  /** Writes what has come together. */
+  flush(): void {
+    this.addedBytes = 0;
+    if (this.#count === 0 || this.dammed) return;
+    const chunk = this.#count === 1 ? this.#onlyPiece() : this.#assemble();
+    this.#buffers.length = 0;
+    this.#count = 0;
+    this.#length = 0;
+    if (!this.#connection.write(chunk)) this.blocked = true;
+  }
+
+  #letIn(): void {
+    for (const frame of this.#waiting) this.pass(frame, 0, frame.length);
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+  }
+
+  #onlyPiece(): Buffer {
+    const piece = this.#buffers[0] as Buffer;
+    return this.#length === piece.length ? piece : piece.subarray(this.#starts[0], this.#ends[0]);
+  }
+
+  #assemble(): Buffer {
+    const chunk = Buffer.allocUnsafe(this.#length);
+    let at = 0;
+    for (let index = 0; index < this.#count; index++) {
+      at += this.#buffers[index]!.copy(chunk, at, this.#starts[index], this.#ends[index]);
+    }
+    return chunk;
+  }
+}
