@@ -170,7 +170,6 @@ export interface Mends {
   readonly plainServer: string;
   readonly nameNeedsTls: string;
   readonly nameNeedsHello: string;
-  readonly clientNameNeedsName: string;
   readonly modesDiffer: string;
   readonly timeoutMissing: (names: readonly ("client" | "connect" | "server")[]) => string;
 }

@@ -6,7 +6,7 @@ import { settleTimeouts } from "./settle-timeouts.ts";
 import { checkVersions } from "./settle-versions.ts";
 
 export function settleBackend(draft: DraftBackend, mends: Mends, problems: Problems): Backend {
-  reportTwice("server", draft.servers, problems);
+  reportTwice(draft.servers, problems);
   if (draft.servers.length === 0 && draft.complete) {
     problems.warning(draft.name.at, `backend "${draft.name.value}" has no server`, mends.noServers);
   }

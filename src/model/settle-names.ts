@@ -3,7 +3,6 @@ import type { Problems } from "./problems.ts";
 
 /** Two of a kind with one name; a frontend and a backend may share theirs. */
 export function reportTwice(
-  kind: string,
   things: readonly { readonly name: Located<string> }[],
   problems: Problems,
 ): void {
@@ -16,7 +15,7 @@ export function reportTwice(
     }
     problems.error(
       name.at,
-      `${kind} "${name.value}" is already defined in line ${earlier.at.line}`,
+      `the name "${name.value}" is already taken in line ${earlier.at.line}`,
       "give one of them another name",
     );
   }

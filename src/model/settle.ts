@@ -19,8 +19,8 @@ export interface Settled {
  */
 export function settle(draft: Draft): Settled {
   const problems = new Problems();
-  reportTwice("frontend", draft.frontends, problems);
-  reportTwice("backend", draft.backends, problems);
+  reportTwice(draft.frontends, problems);
+  reportTwice(draft.backends, problems);
   checkBindConflicts(
     draft.frontends.flatMap((frontend) => frontend.binds),
     problems,
