@@ -24,7 +24,12 @@ export interface LaneFacts {
   readonly frontendMode: "http" | "tcp";
   /** The gate ended the client's TLS. */
   readonly tls: boolean;
+  /** The address the client connected to, where it is known. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
   // Learnt while the lane opens.
+  /** `TLSv1.3`. */
+  tlsVersion?: string | undefined;
   serverName: string | undefined;
   alpn: "h2" | "http/1.1" | undefined;
   /** Undefined: no route matched. */
