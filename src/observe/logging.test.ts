@@ -394,3 +394,22 @@ test("debug dumps a head to stderr, lane and frontend first", async () => {
   assert.equal(stdout.text, "");
   assert.deepEqual(stderr.lines, ["0000001a:fe.GET / HTTP/1.1", "0000001a:fe.host: x"]);
 });
+
+test("trouble of a log is told on stderr, unless somebody else wants to hear it", async () => {
+  const stderr = new KeptStream();
+  const full = Object.assign(new Error("write ENOSPC"), { code: "ENOSPC" });
+  const logging = createLogging({
+    configuration: testConfiguration([testFrontend("fe", {})]),
+    pid: 1,
+    stdout: { write: (_, done) => process.nextTick(done, full), on: () => {} },
+    stderr,
+  });
+  for (let round = 0; round < 3; round++) {
+    logging.tell(testRequest());
+    await logging.flush();
+  }
+  await logging.close();
+  assert.deepEqual(stderr.lines, [
+    "postern: the log cannot be written to stdout (ENOSPC): its lines are lost until it can",
+  ]);
+});

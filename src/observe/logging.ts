@@ -30,8 +30,8 @@ export interface LoggingOptions {
   readonly pid: number;
   readonly stdout: LogStream;
   readonly stderr: LogStream;
-  /** Trouble of the logs themselves, in words; where it goes is the caller's business. */
-  readonly onProblem: OnProblem;
+  /** Trouble of the logs themselves, in words; on stderr unless given. */
+  readonly onProblem?: OnProblem;
   /** ms since 1970; the machine's clock unless given. */
   readonly wallClock?: () => number;
 }
@@ -80,6 +80,7 @@ interface FrontendChannels {
 class Log implements Logging {
   readonly #options: LoggingOptions;
   readonly #wallClock: () => number;
+  readonly #onProblem: OnProblem;
   readonly #stderr: Sink;
   readonly #sinks = new Map<string, Sink>();
   readonly #frontends = new Map<string, FrontendChannels>();
@@ -92,6 +93,7 @@ class Log implements Logging {
   constructor(options: LoggingOptions) {
     this.#options = options;
     this.#wallClock = options.wallClock ?? Date.now;
+    this.#onProblem = options.onProblem ?? ((sentence) => this.#stderr.write(`postern: ${safe(sentence)}`));
     this.#stderr = this.#stream("stderr");
     const { frontends, backends } = options.configuration;
     for (const frontend of frontends) {
@@ -161,7 +163,10 @@ class Log implements Logging {
   }
 
   async close(): Promise<void> {
-    await Promise.all(Array.from(this.#sinks.values(), (sink) => sink.close()));
+    // stderr last: the others may have something to complain about.
+    const others = [...this.#sinks.values()].filter((sink) => sink !== this.#stderr);
+    await Promise.all(others.map((sink) => sink.close()));
+    await this.#stderr.close();
   }
 
   #request(event: RequestEnded): void {
@@ -301,11 +306,11 @@ class Log implements Logging {
   }
 
   #stream(name: "stdout" | "stderr"): Sink {
-    return this.#shared(name, () => createStreamSink(this.#options[name], name, this.#options.onProblem));
+    return this.#shared(name, () => createStreamSink(this.#options[name], name, this.#onProblem));
   }
 
   #datagrams(place: string, target: LogTarget & { readonly kind: "udp" }): Sink {
-    return this.#shared(place, () => createDatagramSink(target, this.#options.onProblem));
+    return this.#shared(place, () => createDatagramSink(target, this.#onProblem));
   }
 
   #shared(place: string, create: () => Sink): Sink {
