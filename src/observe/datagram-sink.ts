@@ -14,7 +14,7 @@ const QUIET_MS = 60_000;
 export interface DatagramTarget {
   readonly host: string;
   readonly port: number;
-  /** Bytes of a datagram with its line feed; longer lines are cut (HAProxy `log … len`). */
+  /** Bytes of a line without its line feed; longer ones are cut (HAProxy `log … len`). */
   readonly lengthMax: number;
 }
 
@@ -147,11 +147,11 @@ class DatagramSink implements Sink {
   }
 }
 
-/** Cuts at a byte; the line feed stays the last one. */
+/** Cuts at a byte; the line feed comes on top, as HAProxy does it. */
 function cut(line: string, lengthMax: number): Buffer {
   const whole = Buffer.from(`${line}\n`, "utf8");
-  if (whole.length <= lengthMax) return whole;
-  const short = whole.subarray(0, lengthMax);
-  short[lengthMax - 1] = 0x0a;
+  if (whole.length <= lengthMax + 1) return whole;
+  const short = whole.subarray(0, lengthMax + 1);
+  short[lengthMax] = 0x0a;
   return short;
 }

@@ -1,6 +1,6 @@
 import { atMost, type OnProblem, type Sink } from "./sink.ts";
 
-/** What a log needs of a stream; `process.stdout` and any `Writable` are one. */
+/** What a log needs of a stream; a Node `Writable` is one, and so is standard output. */
 export interface LogStream {
   /** @param done  called once the text is with the kernel, or with what went wrong */
   write(text: string, done: (error?: Error | null) => void): unknown;
