@@ -1,7 +1,9 @@
-import type { ReasonCode, RequestEnded } from "../../events/index.ts";
+import { REASONS, type ReasonCode, type RequestEnded } from "../../events/index.ts";
 import { REDACTED, redactHeader, redactTarget } from "../../kubernetes/redact.ts";
 import type { RequestReader } from "../../wire/http1/index.ts";
-import type { RelayContext } from "../relay.ts";
+import { localAnswer } from "../answer.ts";
+import type { RelayContext, TunnelEnd } from "../relay.ts";
+import { renderLocalAnswer } from "./local.ts";
 
 /** The numbers of one request and its answer, from the first byte until it is told. One object serves a whole lane. */
 export class Exchange {
@@ -77,6 +79,28 @@ export class Exchange {
       upgraded,
     };
     context.tell(event);
+  }
+
+  endAsTunnel(tunnel: TunnelEnd): void {
+    this.bytesToClient += tunnel.bytesToClient;
+    this.bytesFromClient += tunnel.bytesToServer;
+    this.end(tunnel.termination, tunnel.reason, true);
+  }
+
+  /** Answers in the server's place, and tells the end. */
+  answerLocally(
+    reason: ReasonCode,
+    message: string | undefined,
+    closes: boolean,
+    termination: string = REASONS[reason].termination,
+  ): void {
+    const { client, kubernetes } = this.#context;
+    const answer = localAnswer(reason, this.target, kubernetes, message);
+    const bytes = renderLocalAnswer(answer, this.method === "HEAD", closes);
+    this.status = answer.status;
+    this.bytesToClient += bytes.length;
+    client.write(bytes);
+    this.end(termination, reason, false);
   }
 
   /** Tells a head as it passes, without its secrets. */

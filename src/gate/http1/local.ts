@@ -1,3 +1,5 @@
+import { REASONS, type ReasonCode } from "../../events/index.ts";
+import { FAULTS, type Http1Fault } from "../../wire/http1/index.ts";
 import type { LocalAnswer } from "../answer.ts";
 
 const PHRASES: Readonly<Record<number, string>> = {
@@ -31,4 +33,21 @@ export function renderLocalAnswer(answer: LocalAnswer, toHead: boolean, closes: 
     "\r\n",
   ].join("\r\n");
   return toHead ? Buffer.from(head) : Buffer.concat([Buffer.from(head), answer.body]);
+}
+
+/** What to say about a request that cannot be read: the reason, and where it helps, what exactly is wrong. */
+export function refusalOf(fault: Http1Fault): { readonly reason: ReasonCode; readonly message?: string } {
+  switch (fault) {
+    case "connect":
+      return { reason: "connect_refused" };
+    case "head_too_large":
+    case "too_many_fields":
+      return { reason: "head_too_large" };
+    default:
+      return { reason: "bad_request", message: sentenceWith("bad_request", FAULTS[fault]) };
+  }
+}
+
+export function sentenceWith(reason: ReasonCode, what: string): string {
+  return `${REASONS[reason].sentence}: ${what}`;
 }

@@ -1,64 +1,39 @@
-import assert from "node:assert";
 import { REASONS, type ReasonCode } from "../../events/index.ts";
 import { judge, type Permit } from "../../policy/guard.ts";
 import { FAULTS, type Http1Fault, RequestReader, ResponseReader } from "../../wire/http1/index.ts";
-import { localAnswer } from "../answer.ts";
 import type { Relay, RelayContext } from "../relay.ts";
-import { Deadlines, type Waiting } from "./deadlines.ts";
+import { Deadlines } from "./deadlines.ts";
+import { type Ending, whenClientCloses, whenClientEnds, whenDue, whenServerLeaves } from "./endings.ts";
 import { Exchange } from "./exchange.ts";
 import { addClosingResponseHead, addRequestHead, forwardedForLine, requestFieldRule } from "./head-edits.ts";
 import { Leg } from "./leg.ts";
-import { renderLocalAnswer } from "./local.ts";
+import { refusalOf, sentenceWith } from "./local.ts";
 import { Outgoing } from "./outgoing.ts";
+import { Postponed } from "./postponed.ts";
+import { enter, type Phase, type Standing } from "./standing.ts";
 
 /** Heads of answers; API servers send a few hundred bytes. */
 const RESPONSE_HEAD_BYTES_MAX = 131_072;
-/** What a client may send ahead of its turn: it is paused at once, so only what was under way comes. */
-const HELD_BYTES_MAX = 262_144;
 /** How long a client that has sent FIN is still answered, unless `timeout client-fin` says otherwise. */
 const CLIENT_FIN_MS_DEFAULT = 10_000;
-
-type Phase = "idle" | "head" | "redial" | "exchange" | "over";
-
-const next = {
-  /** Between requests. */
-  idle: ["head", "over"],
-  /** Some bytes of a request's head are there. */
-  head: ["idle", "redial", "exchange", "over"],
-  /** A request waits for a server. */
-  redial: ["exchange", "over"],
-  /** The request went out; it or its answer is not complete. */
-  exchange: ["idle", "redial", "over"],
-  /** Answered for the last time, cut, or handed to a tunnel. */
-  over: [],
-} as const satisfies Record<Phase, readonly Phase[]>;
 
 export function createHttp1Relay(context: RelayContext): Relay {
   return new Http1Relay(context);
 }
 
-class Http1Relay implements Relay, Waiting {
+class Http1Relay implements Relay, Standing {
   readonly #context: RelayContext;
   readonly #request: RequestReader;
-  readonly #response = new ResponseReader(RESPONSE_HEAD_BYTES_MAX);
   readonly #exchange: Exchange;
   readonly #out = new Outgoing();
-  readonly #deadlines = new Deadlines();
+  readonly #deadlines: Deadlines;
   readonly #forwardedFor: Buffer | undefined;
-  #wakesAt = Number.POSITIVE_INFINITY;
   #draining = false;
-  /** Bytes the client sent ahead of its turn. */
-  #held: Buffer[] = [];
-  /** What waits for a server. */
-  #unsent: Buffer[] = [];
-  /** The request as it was sent, while it may be sent once more: GET or HEAD, no body, no byte of an answer. */
-  #repeatable: Buffer | undefined;
-  #isRepeated = false;
-  /** A byte of an answer came, be it interim. */
-  #serverSpoke = false;
-  // What the deadlines look at.
+  // What deadlines and endings are decided by: standing.ts.
   readonly client: Leg;
   readonly server: Leg;
+  readonly response = new ResponseReader(RESPONSE_HEAD_BYTES_MAX);
+  readonly postponed = new Postponed();
   phase: Phase = "idle";
   since: number;
   isFirst = true;
@@ -73,6 +48,7 @@ class Http1Relay implements Relay, Waiting {
     this.server = new Leg(context.server);
     this.#request = new RequestReader(context.headBytesMax, requestFieldRule);
     this.#exchange = new Exchange(context);
+    this.#deadlines = new Deadlines(context.timeouts, (atMs) => context.wake(atMs));
     if (context.forwardedFor !== undefined) this.#forwardedFor = forwardedForLine(context.forwardedFor);
     this.since = context.now() - Math.max(0, context.wallClock() - context.facts.acceptedAtMs);
     this.#arm();
@@ -92,7 +68,7 @@ class Http1Relay implements Relay, Waiting {
   }
 
   #readRequest(chunk: Buffer): void {
-    if (this.phase === "idle") this.#beginRequest();
+    if (this.phase === "idle") this.#beginRequest(this.client.activeAt);
     this.#exchange.bytesFromClient += chunk.length;
     const request = this.#request;
     request.feed(chunk);
@@ -118,16 +94,14 @@ class Http1Relay implements Relay, Waiting {
     }
   }
 
-  #beginRequest(): void {
+  #beginRequest(startedAt: number): void {
     this.#enter("head");
-    const now = this.client.activeAt;
-    if (!this.isFirst) this.since = now;
-    this.#exchange.begin(now);
+    if (!this.isFirst) this.since = startedAt;
+    this.#exchange.begin(startedAt);
     this.requestDone = false;
     this.responseDone = false;
     this.answerBegun = false;
-    this.#serverSpoke = false;
-    this.#isRepeated = false;
+    this.postponed.beginRequest();
   }
 
   /** @returns whether the request goes on to a server; if not, it is answered and this chunk is dealt with. */
@@ -153,10 +127,10 @@ class Http1Relay implements Relay, Waiting {
     const request = this.#request;
     const named = addRequestHead(this.#out, request, this.#forwardedFor);
     if (named !== undefined) {
-      this.#answerLast("bad_request", `${REASONS.bad_request.sentence}: Connection names ${named}`);
+      this.#answerLast("bad_request", sentenceWith("bad_request", `Connection names ${named}`));
       return false;
     }
-    this.#response.expect(request.method, request.asksUpgrade);
+    this.response.expect(request.method, request.asksUpgrade);
     if (this.server.connection === undefined) void this.#redial();
     else this.#enter("exchange");
     return true;
@@ -179,17 +153,15 @@ class Http1Relay implements Relay, Waiting {
 
   #flushToServer(isRepeatable: boolean): void {
     for (let bytes = this.#out.shift(); bytes !== undefined; bytes = this.#out.shift()) {
-      if (isRepeatable) this.#repeatable = bytes;
-      if (this.phase === "redial") this.#unsent.push(bytes);
+      if (isRepeatable) this.postponed.remember(bytes);
+      if (this.phase === "redial") this.postponed.keepUnsent(bytes);
       else if (this.server.write(bytes, this.client.activeAt)) this.client.connection?.pause();
     }
   }
 
   #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
     this.client.connection?.pause();
-    const size = this.#held.reduce((sum, held) => sum + held.length, 0);
-    if (size > HELD_BYTES_MAX) this.#cut("PR", "bad_request");
+    if (!this.postponed.hold(chunk)) this.#cut("PR", "bad_request");
   }
 
   // The answer.
@@ -198,12 +170,13 @@ class Http1Relay implements Relay, Waiting {
     if (this.phase === "over") return;
     this.server.activeAt = this.#context.now();
     if (this.phase !== "exchange" || this.responseDone) {
-      this.#refuseUnasked();
+      // Nothing was asked: the bytes reach nobody, and this server is not asked anything any more.
+      this.server.connection?.destroy();
+      this.#serverLeaves(false);
       return;
     }
-    this.#serverSpoke = true;
-    this.#repeatable = undefined;
-    const response = this.#response;
+    this.postponed.forget();
+    const response = this.response;
     response.feed(chunk);
     for (;;) {
       switch (response.next()) {
@@ -228,7 +201,7 @@ class Http1Relay implements Relay, Waiting {
 
   /** @returns whether HTTP goes on; after 101 it does not. */
   #takeResponseHead(): boolean {
-    const response = this.#response;
+    const response = this.response;
     if (this.#context.debug) this.#exchange.tellHead(response);
     if (!response.isInterim) {
       this.answerBegun = true;
@@ -245,7 +218,7 @@ class Http1Relay implements Relay, Waiting {
     this.#flushToClient();
     this.responseDone = true;
     // Bytes behind an answer belong to no request: they go nowhere, and the lane ends with this answer.
-    const isFollowed = this.#response.takeRest() !== undefined;
+    const isFollowed = this.response.takeRest() !== undefined;
     if (this.requestDone || isFollowed) this.#finish(isFollowed);
     else this.#arm();
   }
@@ -260,16 +233,10 @@ class Http1Relay implements Relay, Waiting {
   }
 
   #becomeTunnel(): void {
-    const exchange = this.#exchange;
     this.#flushToClient();
-    const toClient = this.#response.takeRest();
-    const toServer = this.#held.length > 0 ? Buffer.concat(this.#held) : undefined;
+    const early = { toClient: this.response.takeRest(), toServer: this.postponed.takeHeld() };
     this.#end();
-    this.#context.becomeTunnel({ toClient, toServer }, (tunnel) => {
-      exchange.bytesToClient += tunnel.bytesToClient;
-      exchange.bytesFromClient += tunnel.bytesToServer;
-      exchange.end(tunnel.termination, tunnel.reason, true);
-    });
+    this.#context.becomeTunnel(early, (tunnel) => this.#exchange.endAsTunnel(tunnel));
   }
 
   /** Request and answer are complete, or need not be. */
@@ -279,7 +246,7 @@ class Http1Relay implements Relay, Waiting {
       !mustClose &&
       !this.#draining &&
       this.#request.keepsAlive &&
-      this.#response.keepsAlive &&
+      this.response.keepsAlive &&
       this.server.connection !== undefined &&
       this.clientFinAt === Number.POSITIVE_INFINITY;
     if (!goesOn) {
@@ -288,85 +255,45 @@ class Http1Relay implements Relay, Waiting {
     }
     this.#enter("idle");
     this.since = this.server.activeAt;
-    if (this.#held.length > 0) this.#readHeld();
+    if (this.postponed.hasHeld) this.#readHeld();
     else this.#arm();
   }
 
   #readHeld(): void {
-    const held = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
-    this.#held = [];
+    const held = this.postponed.takeHeld();
     if (!this.server.isBlocked) this.client.connection?.resume();
     this.client.activeAt = this.#context.now();
-    this.#readRequest(held);
+    if (held !== undefined) this.#readRequest(held);
   }
 
   // Backpressure.
 
   clientDrain(): void {
-    if (!this.client.isBlocked) return;
-    const now = this.#context.now();
-    this.client.drained(now);
-    this.server.activeAt = now;
-    this.server.connection?.resume();
-    if (this.phase !== "over") this.#arm();
+    if (this.#drained(this.client, this.server)) this.server.connection?.resume();
   }
 
   serverDrain(): void {
-    if (!this.server.isBlocked) return;
-    const now = this.#context.now();
-    this.server.drained(now);
-    this.client.activeAt = now;
-    if (this.#held.length === 0) this.client.connection?.resume();
-    if (this.phase !== "over") this.#arm();
+    if (this.#drained(this.server, this.client) && !this.postponed.hasHeld) this.client.connection?.resume();
   }
 
-  // Who leaves.
+  /** That leg took all that was written, so it is the other's turn again. */
+  #drained(leg: Leg, other: Leg): boolean {
+    if (!leg.isBlocked) return false;
+    const now = this.#context.now();
+    leg.drained(now);
+    other.activeAt = now;
+    this.#arm();
+    return true;
+  }
+
+  // Who leaves, and what took too long: endings.ts decides.
 
   clientEnd(): void {
-    switch (this.phase) {
-      case "idle":
-        this.#close();
-        return;
-      case "head":
-        this.#answerLast("client_gone_in_head");
-        return;
-      case "redial":
-      case "exchange":
-        this.#clientEndsInExchange();
-    }
-  }
-
-  /**
-   * FIN behind a complete request may be a client that only ends its half (`nc`, HTTP/1.0 habits) or one that has left:
-   * nothing on the wire tells them apart. An answer whose end is known, or not begun, is still delivered, for a while.
-   * One that streams (a watch, a log) may last a day: there FIN means that nobody reads any more, as in HAProxy >= 3.3.
-   */
-  #clientEndsInExchange(): void {
-    if (!this.requestDone) {
-      this.#answerLast("client_gone_in_head", undefined, "CD");
-    } else if (this.answerBegun && !this.#response.isCounted) {
-      this.#cut("CD", "client_gone");
-    } else {
-      this.clientFinAt = this.#context.now() + (this.#context.timeouts.clientFinMs ?? CLIENT_FIN_MS_DEFAULT);
-      this.#arm();
-    }
+    this.#settle(whenClientEnds(this));
   }
 
   clientClosed(_code: string | undefined): void {
-    switch (this.phase) {
-      case "idle":
-        this.#end();
-        this.#context.destroy();
-        return;
-      case "head":
-        this.#cut("CR", "client_gone_in_head");
-        return;
-      case "redial":
-        this.#cut("CC", "client_gone");
-        return;
-      case "exchange":
-        this.#cut(this.requestDone && !this.answerBegun ? "CH" : "CD", "client_gone");
-    }
+    this.#settle(whenClientCloses(this));
   }
 
   serverEnd(): void {
@@ -378,29 +305,53 @@ class Http1Relay implements Relay, Waiting {
   }
 
   #serverLeaves(inOrder: boolean): void {
-    if (this.phase === "over" || this.server.connection === undefined) return;
+    if (this.server.connection === undefined) return;
     this.server.replace(undefined);
-    switch (this.phase) {
-      case "idle":
-        // As if the client were connected directly; but one that has not asked yet must not suffer: see #forward.
-        if (!this.isFirst) this.#close();
-        return;
-      case "exchange":
-        this.#serverLeavesInExchange(inOrder);
-    }
+    this.#settle(whenServerLeaves(this, inOrder));
   }
 
-  #serverLeavesInExchange(inOrder: boolean): void {
-    if (this.responseDone) this.#finish();
-    else if (!this.#serverSpoke && this.#repeatable !== undefined && !this.#isRepeated) {
-      this.#isRepeated = true;
-      this.#unsent.push(this.#repeatable);
-      void this.#redial();
-    } else if (!this.answerBegun) this.#answerLast("server_closed");
-    else if (inOrder && this.#response.endsWithConnection) {
-      this.responseDone = true;
-      this.#finish();
-    } else this.#cut("SD", "server_gone");
+  checkTimeouts(nowMs: number): number {
+    if (this.phase === "over") return Number.POSITIVE_INFINITY;
+    const due = this.#deadlines.check(this, nowMs);
+    if (typeof due === "number") return due;
+    this.#settle(whenDue(due, this));
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #arm(): void {
+    if (this.phase !== "over") this.#deadlines.arm(this);
+  }
+
+  #settle(ending: Ending): void {
+    switch (ending.kind) {
+      case "ignore":
+        return;
+      case "close":
+        this.#close();
+        return;
+      case "drop":
+        this.#end();
+        this.#context.destroy();
+        return;
+      case "finish":
+        this.responseDone = true;
+        this.#finish(true);
+        return;
+      case "linger":
+        this.clientFinAt =
+          this.#context.now() + (this.#context.timeouts.clientFinMs ?? CLIENT_FIN_MS_DEFAULT);
+        this.#arm();
+        return;
+      case "repeat":
+        this.postponed.repeat();
+        void this.#redial();
+        return;
+      case "answer":
+        this.#answerLast(ending.reason, undefined, ending.termination);
+        return;
+      case "cut":
+        this.#cut(ending.termination, ending.reason);
+    }
   }
 
   /** A server for a request of which it has seen nothing, or that may be repeated (DESIGN §4, retry). */
@@ -418,38 +369,23 @@ class Http1Relay implements Relay, Waiting {
     const now = this.#context.now();
     this.server.activeAt = now;
     this.client.activeAt = now;
-    for (const bytes of this.#unsent) this.server.write(bytes, now);
-    this.#unsent = [];
-    if (!this.requestDone && this.#held.length > 0) this.#readHeld();
-    else if (!this.server.isBlocked && this.#held.length === 0) this.client.connection?.resume();
+    for (const bytes of this.postponed.takeUnsent()) this.server.write(bytes, now);
+    if (!this.requestDone) this.#readHeld();
+    else if (!this.server.isBlocked && !this.postponed.hasHeld) this.client.connection?.resume();
     this.#arm();
   }
 
   // What is refused.
 
   #refuseRequest(fault: Http1Fault = "bad_target"): void {
-    const exchange = this.#exchange;
-    if (this.phase === "head") exchange.isHttp10 = this.#request.isHttp10;
-    if (fault === "connect") {
-      exchange.method = this.#request.method;
-      exchange.target = this.#request.target;
-      this.#answerLast("connect_refused");
-    } else if (fault === "head_too_large" || fault === "too_many_fields") this.#answerLast("head_too_large");
-    else this.#answerLast("bad_request", `${REASONS.bad_request.sentence}: ${FAULTS[fault]}`);
+    if (fault === "connect") this.#exchange.takeRequest(this.#request, this.client.activeAt);
+    const { reason, message } = refusalOf(fault);
+    this.#answerLast(reason, message);
   }
 
   #refuseResponse(fault: Http1Fault = "bad_status_line"): void {
     if (this.answerBegun) this.#cut("PD", "server_bad_response");
-    else {
-      const sentence = `${REASONS.server_bad_response.sentence}: ${FAULTS[fault]}`;
-      this.#answerLast("server_bad_response", sentence);
-    }
-  }
-
-  /** Bytes from a server that was asked nothing: they reach nobody, and it is not asked anything any more. */
-  #refuseUnasked(): void {
-    this.server.connection?.destroy();
-    this.#serverLeaves(false);
+    else this.#answerLast("server_bad_response", sentenceWith("server_bad_response", FAULTS[fault]));
   }
 
   /** A guard's no to a well-formed request: the lane goes on where nothing of that request is still to come. */
@@ -461,81 +397,27 @@ class Http1Relay implements Relay, Waiting {
       this.#answerLast(reason, message);
       return;
     }
-    this.#writeAnswer(reason, message, false);
-    this.#exchange.end(REASONS[reason].termination, reason, false);
+    this.#exchange.answerLocally(reason, message, false);
     this.#enter("idle");
     this.since = this.client.activeAt;
     this.#arm();
   }
 
   /** Answers, or cuts where another answer has begun; the lane ends. */
-  #answerLast(reason: ReasonCode, message?: string, termination = REASONS[reason].termination): void {
+  #answerLast(reason: ReasonCode, message?: string, termination?: string): void {
     if (this.answerBegun || REASONS[reason].status === undefined) {
-      this.#cut(termination, reason);
+      this.#cut(termination ?? REASONS[reason].termination, reason);
       return;
     }
+    // No request is under way when none came in time; its answer is one all the same.
+    if (this.phase === "idle") this.#beginRequest(this.since);
     // What the server got of this request must not look complete to it.
     if (this.phase === "exchange") this.server.connection?.destroy();
-    this.#writeAnswer(reason, message, true);
-    this.#exchange.end(termination, reason, false);
+    this.#exchange.answerLocally(reason, message, true, termination);
     this.#close();
   }
 
-  #writeAnswer(reason: ReasonCode, message: string | undefined, closes: boolean): void {
-    const exchange = this.#exchange;
-    const answer = localAnswer(reason, exchange.target, this.#context.kubernetes, message);
-    const bytes = renderLocalAnswer(answer, exchange.method === "HEAD", closes);
-    exchange.status = answer.status;
-    exchange.bytesToClient += bytes.length;
-    if (this.client.write(bytes, this.client.activeAt)) this.server.connection?.pause();
-  }
-
-  // Time and ends.
-
-  checkTimeouts(nowMs: number): number {
-    this.#wakesAt = Number.POSITIVE_INFINITY;
-    if (this.phase === "over") return Number.POSITIVE_INFINITY;
-    this.client.noteProgress(nowMs);
-    this.server.noteProgress(nowMs);
-    this.#deadlines.look(this, this.#context.timeouts);
-    if (this.#deadlines.at <= nowMs) {
-      this.#takesTooLong(nowMs);
-      return Number.POSITIVE_INFINITY;
-    }
-    this.#wakesAt = this.#deadlines.at;
-    return this.#wakesAt;
-  }
-
-  #takesTooLong(nowMs: number): void {
-    switch (this.#deadlines.due) {
-      case "head":
-        this.client.activeAt = nowMs;
-        if (this.phase === "idle") this.#beginRequest();
-        this.#answerLast("head_too_slow");
-        return;
-      case "keep-alive":
-        this.#close();
-        return;
-      case "client":
-        this.#cut("cD", "client_idle");
-        return;
-      case "server-head":
-        this.#answerLast("server_slow");
-        return;
-      case "server-data":
-        this.#cut("sD", "server_idle");
-        return;
-      case "client-fin":
-        this.#cut(this.answerBegun ? "CD" : "CH", "client_gone");
-    }
-  }
-
-  #arm(): void {
-    this.#deadlines.look(this, this.#context.timeouts);
-    if (this.#deadlines.at >= this.#wakesAt) return;
-    this.#wakesAt = this.#deadlines.at;
-    this.#context.wake(this.#wakesAt);
-  }
+  // Ends.
 
   drain(): void {
     this.#draining = true;
@@ -545,12 +427,8 @@ class Http1Relay implements Relay, Waiting {
 
   abort(reason: ReasonCode): void {
     if (this.phase === "over") return;
-    if (this.phase !== "idle") {
-      this.#cut(REASONS[reason].termination, reason);
-      return;
-    }
-    this.#end();
-    this.#context.destroy();
+    if (this.phase === "idle") this.#settle({ kind: "drop" });
+    else this.#cut(REASONS[reason].termination, reason);
   }
 
   #cut(termination: string, reason: ReasonCode): void {
@@ -567,15 +445,11 @@ class Http1Relay implements Relay, Waiting {
   #end(): void {
     this.#enter("over");
     this.#out.clear();
-    this.#held = [];
-    this.#unsent = [];
-    this.#repeatable = undefined;
+    this.postponed.clear();
   }
 
   /** The one place where the phase changes. */
   #enter(phase: Phase): void {
-    const allowed: readonly Phase[] = next[this.phase];
-    assert(allowed.includes(phase), `an h1 lane cannot go from ${this.phase} to ${phase}`);
-    this.phase = phase;
+    this.phase = enter(this.phase, phase);
   }
 }
