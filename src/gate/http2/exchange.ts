@@ -131,9 +131,9 @@ export class Exchange {
     if (this.streams.size === 0) this.idleSince = nowMs;
   }
 
-  /** Before anything of the gate's own can go to a client that has not yet seen a server's SETTINGS. */
-  openClientOutlet(): void {
-    if (this.serverSettings.seen || !this.toClient.midFrame) return;
+  /** What waits for the server's SETTINGS will wait in vain: an empty one of the gate's own goes before it. */
+  sayPreface(): void {
+    if (this.serverSettings.seen || !this.toClient.midFrame || this.toClient.keptBytes === 0) return;
     const preface = settingsFrame([]);
     this.toClient.pass(preface, 0, preface.length);
     this.toClient.frameEnds();

@@ -20,6 +20,7 @@ const Mark = {
   CONNECTION_SPECIFIC: 13,
   UNKNOWN_PSEUDO: 14,
   SHADOW: 15,
+  BAD_PATH: 16,
 } as const;
 
 const NAMED: ReadonlyMap<string, number> = new Map([
@@ -116,6 +117,10 @@ export class RequestHead implements FieldSink {
       case Mark.CONTENT_LENGTH:
         this.#takeLength(field.value);
         return;
+      case Mark.BAD_PATH:
+        this.target = field.value;
+        this.fault ??= pathFault(field.value);
+        return;
       default:
         this.fault ??= SENTENCES[mark];
     }
@@ -125,7 +130,7 @@ export class RequestHead implements FieldSink {
   end(endStream: boolean): void {
     this.authority ??= this.#host;
     if (this.fault !== undefined) return;
-    this.fault = this.#missing() ?? this.#contradiction(endStream) ?? pathFault(this.target, this.method);
+    this.fault = this.#missing() ?? this.#contradiction(endStream);
   }
 
   #takePseudo(mark: number, value: string): void {
@@ -163,6 +168,7 @@ export class RequestHead implements FieldSink {
   #contradiction(endStream: boolean): string | undefined {
     if (this.scheme !== "https" && this.scheme !== "http") return "the scheme is neither https nor http";
     if (this.#host !== undefined && this.#host !== this.authority) return "Host and :authority differ";
+    if (this.target === "*" && this.method !== "OPTIONS") return "the path is not a path";
     // RFC 9113 §8.1.1: the length and the sum of DATA must agree.
     if (endStream && this.contentLength > 0) return "Content-Length promises a body and there is none";
     return undefined;
@@ -186,6 +192,8 @@ function markOf(field: HeaderField): number {
       break;
     case Mark.METHOD:
       return isToken(value) ? Mark.METHOD : Mark.BAD_VALUE;
+    case Mark.PATH:
+      return pathFault(value) === undefined ? Mark.PATH : Mark.BAD_PATH;
     case Mark.AUTHORITY:
     case Mark.HOST:
       return isAuthority(value) ? named : Mark.BAD_VALUE;

@@ -1,5 +1,8 @@
 import type { Connection } from "../../socket/connection.ts";
 
+/** Up to here a loop beats `copy`, which makes a view of the piece first (Node 20: 190 ns whatever the size). */
+const LOOP_BYTES_MAX = 32;
+
 /**
  * What goes to one leg: ranges of the other leg's chunks, and frames of the gate's own between them. A turn's output is
  * one write; a chunk that passes untouched is written as the very buffer it came in.
@@ -98,7 +101,11 @@ export class Outlet {
     const chunk = Buffer.allocUnsafe(this.#length);
     let at = 0;
     for (let index = 0; index < this.#count; index++) {
-      at += this.#buffers[index]!.copy(chunk, at, this.#starts[index], this.#ends[index]);
+      const piece = this.#buffers[index]!;
+      const start = this.#starts[index]!;
+      const end = this.#ends[index]!;
+      if (end - start > LOOP_BYTES_MAX) at += piece.copy(chunk, at, start, end);
+      else for (let from = start; from < end; from++) chunk[at++] = piece[from]!;
     }
     return chunk;
   }

@@ -132,7 +132,7 @@ class Http2Relay implements Relay {
   serverClosed(_code: string | undefined): void {
     if (!this.#beginTurn()) return;
     this.#endStreams("server_closed", "server_gone");
-    this.#leave(ErrorCode.NO_ERROR, "SC", "server_closed");
+    this.#leave("SC", "server_closed");
   }
 
   drain(): void {
@@ -146,16 +146,15 @@ class Http2Relay implements Relay {
   abort(reason: ReasonCode): void {
     if (!this.#beginTurn()) return;
     this.#endStreams(reason, reason);
-    this.#leave(ErrorCode.NO_ERROR, REASONS[reason].termination, reason);
+    this.#leave(REASONS[reason].termination, reason);
   }
 
   checkTimeouts(nowMs: number): number {
     if (!this.#beginTurn()) return Number.POSITIVE_INFINITY;
     const { farewell, toClient, streams } = this.#exchange;
-    this.#wakeAt = Number.POSITIVE_INFINITY;
     if (nowMs >= farewell.finalDueAt) farewell.finish(toClient, streams.lastId, ErrorCode.NO_ERROR);
     if (nowMs >= this.#localEndAt) {
-      this.#leave(ErrorCode.NO_ERROR, "SC", this.#context.noServer);
+      this.#leave("SC", this.#context.noServer);
       return Number.POSITIVE_INFINITY;
     }
     const verdict = this.#timeouts.check(nowMs);
@@ -163,10 +162,10 @@ class Http2Relay implements Relay {
       case "slow-head":
         this.#endStreams("head_too_slow", "head_too_slow");
         this.#tellUnreadable("head_too_slow");
-        this.#leave(ErrorCode.ENHANCE_YOUR_CALM, "cR", "head_too_slow");
+        this.#leave("cR", "head_too_slow");
         return Number.POSITIVE_INFINITY;
       case "idle":
-        this.#leave(ErrorCode.NO_ERROR, "cR", "head_too_slow");
+        this.#leave("cR", "head_too_slow");
         return Number.POSITIVE_INFINITY;
       case "stuck":
         this.#endStreams("server_gone", "server_gone");
@@ -174,8 +173,7 @@ class Http2Relay implements Relay {
         this.#context.destroy();
         return Number.POSITIVE_INFINITY;
       case "wait":
-        this.#wakeAt = Math.min(verdict.untilMs, farewell.finalDueAt, this.#localEndAt);
-        this.#finishTurn();
+        this.#finishTurn(Math.min(verdict.untilMs, farewell.finalDueAt, this.#localEndAt));
         return this.#wakeAt;
     }
   }
@@ -189,7 +187,8 @@ class Http2Relay implements Relay {
     return true;
   }
 
-  #finishTurn(): void {
+  /** @param nextLookAt  from `checkTimeouts`, which knows it; otherwise the lane is woken for what may be due soonest */
+  #finishTurn(nextLookAt?: number): void {
     const exchange = this.#exchange;
     const { toClient, streams, farewell } = exchange;
     const added = toClient.addedBytes > 0;
@@ -207,11 +206,14 @@ class Http2Relay implements Relay {
       this.#localEndAt = Math.min(this.#localEndAt, exchange.nowMs + LOCAL_LIFE_MS);
     }
     this.#pauseOrResume();
-    const at = Math.min(exchange.nowMs + this.#timeouts.shortestMs, farewell.finalDueAt, this.#localEndAt);
-    if (at < this.#wakeAt) {
-      this.#wakeAt = at;
-      this.#context.wake(at);
+    if (nextLookAt !== undefined) {
+      this.#wakeAt = nextLookAt;
+      return;
     }
+    const at = Math.min(exchange.nowMs + this.#timeouts.shortestMs, farewell.finalDueAt, this.#localEndAt);
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
+    this.#context.wake(at);
   }
 
   #pauseOrResume(): void {
@@ -247,7 +249,7 @@ class Http2Relay implements Relay {
    */
   #endStreams(unanswered: ReasonCode, begun: ReasonCode): void {
     const exchange = this.#exchange;
-    exchange.openClientOutlet();
+    const maybe = unanswered === "server_closed" ? "" : "; the request may have been carried out";
     exchange.farewell.finish(exchange.toClient, exchange.streams.lastId, ErrorCode.NO_ERROR);
     for (const stream of exchange.streams.all()) {
       if (stream.answeredAt >= 0) {
@@ -257,7 +259,7 @@ class Http2Relay implements Relay {
         exchange.reset(stream, ErrorCode.REFUSED_STREAM, ErrorCode.CANCEL, unanswered);
       } else if ("status" in REASONS[unanswered]) {
         exchange.resetAtServer(stream, ErrorCode.CANCEL);
-        exchange.answer(stream, unanswered);
+        exchange.answer(stream, unanswered, `${REASONS[unanswered].sentence}${maybe}`);
       } else exchange.reset(stream, ErrorCode.INTERNAL_ERROR, ErrorCode.CANCEL, unanswered);
     }
   }
@@ -269,11 +271,10 @@ class Http2Relay implements Relay {
       const { toServer } = this.#exchange;
       toServer.add(goawayFrame(0, error.code, error.message));
       this.#endStreams("server_bad_response", "server_bad_response");
-      this.#leave(ErrorCode.NO_ERROR, "PH", "server_bad_response");
+      this.#leave("PH", "server_bad_response");
       return;
     }
     const exchange = this.#exchange;
-    exchange.openClientOutlet();
     exchange.farewell.finish(exchange.toClient, exchange.streams.lastId, error.code, error.message);
     if (exchange.streams.size === 0) this.#tellUnreadable("protocol_error");
     for (const stream of exchange.streams.all()) {
@@ -284,18 +285,16 @@ class Http2Relay implements Relay {
   }
 
   /** Says goodbye and closes; the streams are already told of. */
-  #leave(code: number, termination: string, reason: ReasonCode): void {
-    const { farewell, toClient, streams, requests } = this.#exchange;
-    // Whoever never said anything gets no answer either.
-    if (requests > 0 || this.#bytesFromClient > 0) {
-      this.#exchange.openClientOutlet();
-      farewell.finish(toClient, streams.lastId, code);
-    }
+  #leave(termination: string, reason: ReasonCode): void {
+    const { farewell, toClient, streams } = this.#exchange;
+    // Whoever never said anything gets no answer either. An error code would fail a client's first stream (Go).
+    if (this.#bytesFromClient > 0) farewell.finish(toClient, streams.lastId, ErrorCode.NO_ERROR);
     this.#tellLaneWithoutRequests(termination, reason);
     this.#close();
   }
 
   #close(): void {
+    this.#exchange.sayPreface();
     this.#exchange.flush();
     this.#enter("closed");
     this.#context.close();

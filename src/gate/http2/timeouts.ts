@@ -64,7 +64,7 @@ export class Timeouts {
         if ((clientsTurn ? toServer : toClient).midFrame) return { kind: "stuck" };
       }
     }
-    return { kind: "wait", untilMs };
+    return { kind: "wait", untilMs: streams.size === 0 ? nowMs + this.#keepAliveMs : untilMs };
   }
 
   /** Its request is not complete, or it does not read what was answered. */
