@@ -162,14 +162,14 @@ export interface Mends {
   readonly serverCaMissing: string;
   readonly serverUnverified: (name: string) => string;
   readonly serverNameUnverified: (name: string) => string;
-  readonly unknownNamesServed: string;
+  readonly unknownNamesServed: (endsTls: boolean) => string;
   readonly leadsNowhere: string;
   readonly noBind: string;
   readonly noServers: string;
   readonly plainBind: string;
   readonly plainServer: string;
   readonly nameNeedsTls: string;
-  readonly nameNeedsHello: string;
+  readonly tlsTwice: string;
   readonly modesDiffer: string;
   readonly timeoutMissing: (names: readonly ("client" | "connect" | "server")[]) => string;
 }

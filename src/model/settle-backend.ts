@@ -23,12 +23,12 @@ export function settleBackend(draft: DraftBackend, mends: Mends, problems: Probl
     check: draft.check?.value ?? { kind: "connect" },
     retries: draft.retries?.value ?? 3,
     kubernetes: draft.kubernetes?.value ?? draft.mode.value === "http",
-    forwardFor: draft.forwardFor?.value ?? draft.mode.value === "http",
+    forwardFor: draft.mode.value === "http" && draft.forwardFor?.value !== false,
   };
 }
 
 function checkTimeouts(draft: DraftBackend, mends: Mends, problems: Problems): void {
-  if (draft.servers.length === 0) return;
+  if (draft.servers.length === 0 || !draft.complete) return;
   const missing: ("connect" | "server")[] = [];
   if (!draft.timeouts.connectMs?.value) missing.push("connect");
   if (!draft.timeouts.serverMs?.value) missing.push("server");
@@ -42,7 +42,7 @@ function checkTimeouts(draft: DraftBackend, mends: Mends, problems: Problems): v
 
 function settleServer(draft: DraftServer, backend: DraftBackend, mends: Mends, problems: Problems): Server {
   if (draft.tls !== undefined) checkTls(draft, draft.tls, mends, problems);
-  else if (backend.mode.value === "http" && TLS_PORTS.has(draft.port.value)) {
+  else if (draft.complete && backend.mode.value === "http" && TLS_PORTS.has(draft.port.value)) {
     problems.warning(
       draft.port.at,
       `server "${draft.name.value}" is spoken to without TLS, tokens included, though port ${draft.port.value} is one for TLS`,

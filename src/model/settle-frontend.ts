@@ -20,7 +20,7 @@ export function settleFrontend(
   checkShape(draft, { mends }, problems);
   const readsHello = draft.routes.some((route) => route.tls === "passthrough");
   if (draft.defaultBackend !== undefined)
-    checkLeadsTo(draft, draft.defaultBackend, backends, mends, problems);
+    checkLeadsTo(draft, draft.defaultBackend, "terminate", backends, mends, problems);
   return {
     name: draft.name.value,
     at: draft.name.at,
@@ -30,7 +30,7 @@ export function settleFrontend(
     ...(draft.defaultBackend && { defaultBackend: draft.defaultBackend.value }),
     timeouts: settleClientTimeouts(draft),
     log: settleLog(draft, mode, problems),
-    forwardFor: draft.forwardFor?.value ?? mode === "http",
+    forwardFor: mode === "http" && draft.forwardFor?.value !== false,
     headBytesMax: draft.headBytesMax?.value ?? HEAD_BYTES_MAX,
     ...(draft.connectionsMax && { connectionsMax: draft.connectionsMax.value }),
   };

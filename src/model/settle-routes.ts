@@ -12,7 +12,7 @@ export function settleRoutes(
   problems: Problems,
 ): readonly Route[] {
   for (const route of frontend.routes) {
-    checkLeadsTo(frontend, route.backend, backends, mends, problems);
+    checkLeadsTo(frontend, route.backend, route.tls, backends, mends, problems);
     checkReadable(frontend, route, mends, problems);
   }
   checkReached(frontend.routes, problems);
@@ -31,10 +31,11 @@ function settleRoute(draft: DraftRoute): Route {
   };
 }
 
-/** That a backend of this name is there and speaks what the frontend speaks. */
+/** That a backend of this name is there and speaks what the frontend speaks; TLS that is passed on is mere bytes. */
 export function checkLeadsTo(
   frontend: DraftFrontend,
   to: Located<string>,
+  tls: Route["tls"],
   backends: readonly DraftBackend[],
   mends: Mends,
   problems: Problems,
@@ -47,34 +48,33 @@ export function checkLeadsTo(
     problems.error(to.at, `there is no backend "${to.value}"`, didYouMean(to.value, names) ?? known);
     return;
   }
-  const from: Backend["mode"] = frontend.mode.value;
+  const from: Backend["mode"] = tls === "passthrough" ? "tcp" : frontend.mode.value;
+  if (tls === "passthrough") checkTlsOnce(backend, mends, problems);
   if (from === backend.mode.value) return;
   problems.error(
     to.at,
-    `frontend "${frontend.name.value}" is mode ${from}, its backend "${backend.name.value}" mode ${backend.mode.value}`,
+    tls === "passthrough"
+      ? `TLS is passed on here, which backend "${backend.name.value}" in mode ${backend.mode.value} cannot read`
+      : `frontend "${frontend.name.value}" is mode ${from}, its backend "${backend.name.value}" mode ${backend.mode.value}`,
     mends.modesDiffer,
   );
 }
 
-/** That a rule can see the server name it asks for: the gate's own TLS, or a ClientHello that it only relays. */
+/** A server that is spoken to in TLS would get the client's TLS inside it. */
+function checkTlsOnce(backend: DraftBackend, mends: Mends, problems: Problems): void {
+  for (const { name, tls } of backend.servers) {
+    if (tls === undefined) continue;
+    const message = `the client's own TLS is passed on, so server "${name.value}" would get TLS within TLS`;
+    problems.warning(tls.at, message, mends.tlsTwice);
+  }
+}
+
+/** That the gate knows the server name a rule asks for: it ends TLS itself somewhere. */
 function checkReadable(frontend: DraftFrontend, route: DraftRoute, mends: Mends, problems: Problems): void {
-  if (!frontend.complete || frontend.binds.length === 0) return;
-  const ends = frontend.binds.some((bind) => bind.tls !== undefined);
-  if (route.tls === "terminate" && !ends) {
-    problems.error(
-      route.at,
-      "this rule never holds: no bind here ends TLS, so no server name is known",
-      mends.nameNeedsTls,
-    );
-  }
-  if (route.tls === "passthrough" && (ends || frontend.mode.value === "http")) {
-    const why = ends ? "the bind ends TLS itself" : "the frontend is mode http";
-    problems.error(
-      route.at,
-      `this rule reads the ClientHello of TLS that is passed on, but ${why}`,
-      mends.nameNeedsHello,
-    );
-  }
+  if (!frontend.complete || frontend.binds.length === 0 || route.tls === "passthrough") return;
+  if (frontend.binds.some((bind) => bind.tls !== undefined)) return;
+  const message = "this rule never holds: no bind here ends TLS, so no server name is known";
+  problems.error(route.at, message, mends.nameNeedsTls);
 }
 
 /** A rule all of whose names an earlier one takes: written twice, or in the wrong order. */
@@ -116,6 +116,6 @@ function checkUnknownNames(frontend: DraftFrontend, mends: Mends, problems: Prob
   problems.warning(
     otherwise.at,
     `a client with an unknown server name, or none, still reaches "${otherwise.value}": the rules by name keep nobody out`,
-    mends.unknownNamesServed,
+    mends.unknownNamesServed(frontend.binds.some((bind) => bind.tls !== undefined)),
   );
 }

@@ -1,20 +1,23 @@
 /**
- * The known word nearest to a misspelt one; undefined when none is near enough to be meant.
+ * The known word nearest to a misspelt one; undefined when none is near enough to be meant, or when more than two are
+ * equally near (`local9`).
  * A third of the letters may be wrong; letters that changed places count as one mistake (Damerau, 1964).
  */
 export function closest(word: string, known: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let ties = 0;
   for (const candidate of known) {
-    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
+    if (Math.abs(candidate.length - wanted.length) > bestDistance) continue;
     const distance = mistakes(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
-    }
+      ties = 0;
+    } else if (distance === bestDistance && best !== undefined) ties++;
   }
-  return best;
+  return ties < 2 ? best : undefined;
 }
 
 /** `did you mean "x"?`, or nothing when no known word is near. */

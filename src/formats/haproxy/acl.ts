@@ -17,8 +17,8 @@ export type Expression =
   /** Whether a ClientHello is there (`req.ssl_hello_type 1`). */
   | { readonly kind: "hello" }
   | { readonly kind: "always"; readonly value: boolean }
-  /** Something of a request: a path, a header. Backends are not chosen by it. `hosts` are the values of a Host. */
-  | { readonly kind: "request"; readonly fetch: string; readonly hosts: readonly string[] }
+  /** Something of a request: a path, a header. Backends are not chosen by it; `instead` asks the server name. */
+  | { readonly kind: "request"; readonly fetch: string; readonly instead: string }
   | { readonly kind: "not-yet"; readonly fetch: string }
   /** Already told. */
   | { readonly kind: "broken" };
@@ -65,9 +65,19 @@ function readOtherFetch(sample: string, values: readonly Word[], fetch: Word, li
   ) {
     return { kind: "not-yet", fetch: sample };
   }
-  const ofHost = /^(req\.f?)?hdr(_\w+)?\(host\)$/i.test(sample);
-  const hosts = ofHost ? values.map(({ value }) => value).filter((value) => isHostName(value)) : [];
-  return { kind: "request", fetch: sample, hosts };
+  return { kind: "request", fetch: sample, instead: byServerName(sample, values) };
+}
+
+/** `hdr(host) -i x` asks for what `ssl_fc_sni -i x` asks; for others, an example. */
+function byServerName(sample: string, words: readonly Word[]): string {
+  const how = /^(?:req\.f?)?hdr(?:_(beg|end|sub|reg))?\(host\)$/i.exec(sample);
+  const values = words.map(({ value }) => value);
+  const flag = values.indexOf("-m");
+  const match = flag < 0 ? how?.[1] : values.splice(flag, 2)[1];
+  const names = values.filter((value) => !value.startsWith("-"));
+  if (how === null || names.length === 0) return "ssl_fc_sni -i api.example.com";
+  const method = match === undefined || match === "str" ? "" : ` -m ${match}`;
+  return `ssl_fc_sni -i${method} ${names.join(" ")}`;
 }
 
 /** Flags, then one or several names of which one must match (manual §7.1.2). */

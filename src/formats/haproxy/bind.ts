@@ -7,7 +7,7 @@ import type {
   Located,
   Position,
 } from "../../model/index.ts";
-import { didYouMean } from "../../model/index.ts";
+import { closest } from "../../model/index.ts";
 import { readListenAddresses } from "./address.ts";
 import type { Global } from "./global.ts";
 import { BIND_PARAMS } from "./keywords.ts";
@@ -191,7 +191,9 @@ const QUIET: ReadonlySet<string> = new Set([
 function readOther({ value, at }: Word, line: Line): void {
   const count = BIND_PARAMS.get(value);
   if (count === undefined) {
-    line.problems.error(at, `unknown parameter "${value}" of bind`, didYouMean(value, BIND_PARAMS.keys()));
+    const meant = closest(value, BIND_PARAMS.keys());
+    line.problems.error(at, `unknown parameter "${value}" of bind`, meant && `did you mean "${meant}"?`);
+    line.skip(meant === undefined ? 0 : (BIND_PARAMS.get(meant) ?? 0));
     return;
   }
   line.skip(count);

@@ -228,11 +228,10 @@ function refuseExpression(
   line: Line,
 ): void {
   if (expression.kind === "request") {
-    const names = expression.hosts.length > 0 ? expression.hosts.join(" ") : "api.example.com";
     line.problems.error(
       at,
       `a backend cannot be chosen by ${expression.fetch}: one connection leads to one backend for its whole life`,
-      `write "use_backend ${backend} if { ssl_fc_sni -i ${names} }", with a host name for each backend, or run this file with --engine haproxy`,
+      `write "use_backend ${backend} if { ${expression.instead} }", with a host name for each backend, or run this file with --engine haproxy`,
     );
     return;
   }

@@ -3,6 +3,7 @@ import type {
   DraftBind,
   DraftFrontend,
   DraftLog,
+  DraftRoute,
   Located,
   Mode,
   Problems,
@@ -20,7 +21,8 @@ export function draftFrontend(proxy: ReadProxy, global: Global, problems: Proble
   for (const { tls } of proxy.binds)
     if (tls?.alpn && mode.value === "http") checkHttpAlpn(tls.alpn, problems);
   adviseOnAlpn(proxy, mode.value, problems);
-  adviseOnHello(proxy, problems);
+  const routes = readableRoutes(proxy, mode.value, problems);
+  adviseOnHello(proxy, mode.value, problems);
   const headBytes = headBytesMax(global);
   const defaultBackend = proxy.otherwise ?? settings.defaultBackend ?? ownServers(proxy);
   return {
@@ -28,7 +30,7 @@ export function draftFrontend(proxy: ReadProxy, global: Global, problems: Proble
     complete: proxy.complete,
     mode,
     binds: proxy.binds.map((bind) => inherit(bind, proxy)),
-    routes: proxy.routes,
+    routes,
     ...(defaultBackend && { defaultBackend }),
     timeouts: frontendTimeouts(settings.timeouts),
     log: draftLog(proxy, global),
@@ -84,8 +86,8 @@ function draftLog({ settings }: ReadProxy, global: Global): DraftLog {
 /** Before 2.8 HAProxy offered no ALPN unless told: a file that says nothing was written for HTTP/1.1. */
 function adviseOnAlpn({ binds }: ReadProxy, mode: Mode, problems: Problems): void {
   if (mode !== "http") return;
-  for (const { tls } of binds) {
-    if (tls === undefined || tls.alpn !== undefined) continue;
+  for (const { tls, complete } of binds) {
+    if (tls === undefined || tls.alpn !== undefined || tls.certificates.length === 0 || !complete) continue;
     problems.warning(
       tls.at,
       "without alpn, HAProxy before 2.8 keeps kubectl at HTTP/1.1; Postern offers h2,http/1.1",
@@ -94,12 +96,27 @@ function adviseOnAlpn({ binds }: ReadProxy, mode: Mode, problems: Problems): voi
   }
 }
 
+/** `req.ssl_sni` finds a ClientHello only where nobody has read it yet; else it is taken for what was meant. */
+function readableRoutes({ binds, routes }: ReadProxy, mode: Mode, problems: Problems): readonly DraftRoute[] {
+  const ends = binds.some(({ tls }) => tls !== undefined);
+  if (mode === "tcp" && !ends) return routes;
+  const why = ends ? "the bind ends TLS itself" : "the frontend is mode http";
+  return routes.map((route) => {
+    if (route.tls === "terminate") return route;
+    problems.error(
+      route.at,
+      `this rule never holds: ${why}, so no ClientHello is left to read`,
+      'ask "ssl_fc_sni" where the bind has "ssl"; "req.ssl_sni" needs mode tcp and a bind without it',
+    );
+    return ends ? { ...route, tls: "terminate" } : route;
+  });
+}
+
 /** Without these two lines HAProxy looks for the name before the ClientHello is there, and never finds it. */
-function adviseOnHello(
-  { routes, inspectDelayMs, waitsForHello, complete }: ReadProxy,
-  problems: Problems,
-): void {
+function adviseOnHello(proxy: ReadProxy, mode: Mode, problems: Problems): void {
+  const { binds, routes, inspectDelayMs, waitsForHello, complete } = proxy;
   const first = routes.find(({ tls }) => tls === "passthrough");
+  if (mode === "http" || binds.some(({ tls }) => tls !== undefined)) return;
   if (first === undefined || !complete || (inspectDelayMs !== undefined && waitsForHello)) return;
   problems.warning(
     first.at,

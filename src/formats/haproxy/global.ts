@@ -61,9 +61,10 @@ export function headBytesMax(global: Global): Located<number> | undefined {
 function readLine(global: Global, line: Line, problems: Problems): void {
   const { value, at } = line.keyword;
   const read = UNDERSTOOD[value];
+  const errorsBefore = problems.errors;
   if (read !== undefined) {
     read(global, line);
-    line.done();
+    if (problems.errors === errorsBefore) line.done();
     return;
   }
   if (QUIET.has(value)) return;
@@ -192,6 +193,7 @@ const QUIET = new Set(
 
 /** Accepted, with what a person should know. */
 const ACCEPTED: Readonly<Record<string, string>> = {
+  nbproc: "has no effect: the number of processes is given by --workers",
   nbthread: "has no effect: the number of processes is given by --workers",
   "thread-groups": "has no effect: the number of processes is given by --workers",
   "thread-group": "has no effect: the number of processes is given by --workers",

@@ -62,15 +62,19 @@ export class Line {
   }
 
   /** The next word out of a closed set, or an error that lists the set. */
-  oneOf<T extends string>(what: string, choices: readonly T[]): (Word & { readonly value: T }) | undefined {
-    const word = this.expect(what, `one of: ${choices.join(", ")}`);
+  oneOf<T extends string>(
+    what: string,
+    choices: readonly T[],
+    hint = `one of: ${choices.join(", ")}`,
+  ): (Word & { readonly value: T }) | undefined {
+    const word = this.expect(what, hint);
     if (word === undefined) return undefined;
     const chosen = choices.find((choice) => choice === word.value);
     if (chosen !== undefined) return { value: chosen, at: word.at };
     this.problems.error(
       word.at,
       `${what} cannot be "${word.value}"`,
-      didYouMean(word.value, choices) ?? `one of: ${choices.join(", ")}`,
+      didYouMean(word.value, choices) ?? hint,
     );
     return undefined;
   }

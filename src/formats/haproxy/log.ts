@@ -57,7 +57,7 @@ export function readLogTarget(line: Line): Located<LogTarget> | undefined {
     notYet(line.problems, line.at, '"sample" of a log');
     return undefined;
   }
-  const facility = line.oneOf("the facility of the log", FACILITIES);
+  const facility = line.oneOf("the facility of the log", FACILITIES, "such as local0, or daemon");
   if (facility === undefined) return undefined;
   const level = line.peek() === undefined ? undefined : line.oneOf("the level of the log", LEVELS);
   if (line.peek() !== undefined) {

@@ -9,7 +9,8 @@ export const MENDS: Mends = {
   serverCaMissing: 'add "ca-file /path/to/ca.pem", or "ca-file @system-ca" for a certificate of a public CA',
   serverUnverified: (name) => `write "verify required ca-file /path/to/ca.pem verifyhost ${name}"`,
   serverNameUnverified: (name) => `add "verifyhost ${name}", or another name that its certificate carries`,
-  unknownNamesServed: 'remove "default_backend" to refuse them, and add "strict-sni" to the bind',
+  unknownNamesServed: (endsTls) =>
+    `remove "default_backend" to refuse them${endsTls ? ', and add "strict-sni" to the bind' : ""}`,
   leadsNowhere: 'add "default_backend NAME"',
   noBind: 'add "bind :6443 ssl crt /path/to/bundle.pem", or make it a backend',
   noServers:
@@ -18,8 +19,7 @@ export const MENDS: Mends = {
   plainServer: 'add "ssl verify required ca-file /path/to/ca.pem verifyhost NAME"',
   nameNeedsTls:
     'add "ssl crt /path/to/bundle.pem" to the bind, or ask "req.ssl_sni" in mode tcp to pass TLS on',
-  nameNeedsHello:
-    'ask "ssl_fc_sni" where the bind has "ssl"; "req.ssl_sni" needs mode tcp and a bind without it',
+  tlsTwice: 'remove "ssl" and what belongs to it from the server',
   modesDiffer: 'give both the same "mode"',
   timeoutMissing: (names) =>
     names.map((name) => `add "timeout ${name} ${name === "connect" ? "10s" : "1h"}"`).join(", "),

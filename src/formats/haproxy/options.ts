@@ -29,7 +29,7 @@ export function readOption(
     line.problems.error(
       option.at,
       `"${turn}" cannot stand before option ${option.value}`,
-      "it belongs to options that are switches",
+      "only options that are switches can be turned round",
     );
     return;
   }

@@ -1,4 +1,4 @@
-import { type Backend, didYouMean, type Located } from "../../model/index.ts";
+import { type Backend, closest, didYouMean, type Located } from "../../model/index.ts";
 import { readBind } from "./bind.ts";
 import { readHttpCheck } from "./check.ts";
 import type { Global } from "./global.ts";
@@ -25,7 +25,7 @@ export function readProxy(
   const proxy: ReadProxy = {
     place: PLACES[section.kind],
     name,
-    complete: true,
+    complete: inherited.incomplete !== true,
     settings: {
       ...inherited,
       timeouts: { ...inherited.timeouts },
@@ -41,10 +41,19 @@ export function readProxy(
   for (const line of section.lines) {
     const errorsBefore = problems.errors;
     readLine(proxy, line, global);
-    if (problems.errors > errorsBefore) proxy.complete = false;
+    if (problems.errors > errorsBefore) {
+      proxy.complete = false;
+      proxy.settings.incomplete = true;
+    }
   }
   return proxy;
 }
+
+/** Keywords whose second word says what they are about. */
+const FAMILIES: ReadonlySet<string> = new Set(
+  `capture compression declare email-alert external-check http-after-response http-request http-response persist stats stick
+  tcp-check tcp-response`.split(/\s+/),
+);
 
 const PLACES = {
   global: "D",
@@ -76,14 +85,18 @@ function readLine(proxy: ReadProxy, line: Line, global: Global): void {
   }
   const read = UNDERSTOOD[value];
   if (read !== undefined) {
+    const errorsBefore = line.problems.errors;
     read(proxy, line, global);
-    line.done();
+    if (line.problems.errors === errorsBefore) line.done();
     return;
   }
   if (QUIET.has(value)) return;
   const note = ACCEPTED[value];
   if (note !== undefined) line.problems.warning(at, `"${value}" has no effect: ${note}`);
-  else notYet(line.problems, at, `"${[value, line.peek()?.value].filter(Boolean).join(" ")}"`);
+  else {
+    const family = FAMILIES.has(value) ? line.peek()?.value : undefined;
+    notYet(line.problems, at, family === undefined ? `"${value}"` : `"${value} ${family}"`);
+  }
 }
 
 /** Some lines are merely without effect in the wrong section; others show that another section was meant. */
@@ -94,50 +107,62 @@ function readMisplaced(proxy: ReadProxy, places: string, line: Line): void {
     notYet(line.problems, at, `"${value}" in a defaults section`, "write it into the frontends or backends");
     return;
   }
-  const hint = `it belongs to ${[...places]
-    .filter((p) => p !== "d")
-    .map((p) => sectionName(p))
-    .join(", ")}`;
+  const hint = `it belongs into ${namesOf(places)}`;
   const matters = ["bind", "server", "use_backend", "default_backend"].includes(value) || proxy.place === "D";
   if (matters) line.problems.error(at, `"${value}" cannot stand in a ${here}`, hint);
   else line.problems.warning(at, `"${value}" has no effect in a ${here}`, hint);
 }
 
-function sectionName(place: string): string {
-  return { D: "defaults section", F: "frontend", L: "listen section", B: "backend" }[place] ?? "section";
+function namesOf(places: string): string {
+  const names = { D: "defaults", F: "a frontend", L: "a listen section", B: "a backend" };
+  const fitting = Object.entries(names).filter(([place]) => places.includes(place));
+  return fitting
+    .map(([, name]) => name)
+    .join(", ")
+    .replace(/, ([^,]*)$/, " or $1");
+}
+
+function sectionName(place: Place): string {
+  return { D: "defaults section", F: "frontend", L: "listen section", B: "backend" }[place];
 }
 
 /** `no log`, `no option X`, `default option X`; nothing else can be turned round (manual §4.1). */
 function readTurned(proxy: ReadProxy, turn: "no" | "default", line: Line): void {
-  const what = line.expect(`what "${turn}" is about`);
+  const what = line.expect(`what "${turn}" turns round`);
   if (what === undefined) return;
   if (what.value === "option") readOption(proxy.settings, proxy.place, turn, line);
-  else if (what.value === "log" && turn === "no") proxy.settings.logs = [];
-  else {
-    line.rest();
+  else if (what.value === "log" && turn === "no") {
+    proxy.settings.logs = [];
+    line.done();
+  } else {
     line.problems.error(
       what.at,
       `"${turn}" cannot stand before "${what.value}"`,
       `only "${turn} option …" and "no log"`,
     );
   }
-  line.done();
 }
+
+const MODES = ["http", "tcp"] as const;
 
 type Reader = (proxy: ReadProxy, line: Line, global: Global) => void;
 
 const UNDERSTOOD: Readonly<Record<string, Reader>> = {
   mode: ({ settings }, line) => {
     const word = line.expect("the mode", "mode http, or mode tcp");
-    if (word?.value === "http" || word?.value === "tcp") settings.mode = { value: word.value, at: word.at };
-    else if (word?.value === "health" || word?.value === "log")
+    if (word === undefined) return;
+    if (word.value === "health" || word.value === "log") {
       notYet(line.problems, word.at, `mode ${word.value}`);
-    else if (word !== undefined)
-      line.problems.error(
-        word.at,
-        `unknown mode "${word.value}"`,
-        didYouMean(word.value, ["http", "tcp"]) ?? "http or tcp",
-      );
+      return;
+    }
+    const mode = MODES.find((known) => known === word.value);
+    const meant = mode ?? MODES.find((known) => known === closest(word.value, MODES));
+    if (mode === undefined) {
+      const hint = meant === undefined ? "http or tcp" : `did you mean "${meant}"?`;
+      line.problems.error(word.at, `unknown mode "${word.value}"`, hint);
+    }
+    // What was meant is taken, so that the wrong mode does not make other lines look wrong.
+    if (meant !== undefined) settings.mode = { value: meant, at: word.at };
   },
   log: ({ settings }, line) => {
     if (line.peek()?.value === "global") {

@@ -20,11 +20,13 @@ export function readHaproxy(
 ): { readonly draft: Draft; readonly problems: readonly Diagnostic[] } {
   const problems = new Problems();
   const sections = readSections(readWords(text, file, env, problems), problems);
+  // A line that could not even be cut may be the one that is missed later.
+  const builtIn = problems.errors === 0 ? noSettings() : { ...noSettings(), incomplete: true };
   const global = readGlobal(
     sections.filter(({ kind }) => kind === "global"),
     problems,
   );
-  const proxies = readProxies(sections, global, problems);
+  const proxies = readProxies(sections, global, builtIn, problems);
   adviseOnLongTimeouts(proxies, global.hardStopAfterMs !== undefined, problems);
   const draft: Omit<Draft, "complete"> = {
     mends: MENDS,
@@ -43,20 +45,24 @@ export function readHaproxy(
 function readProxies(
   sections: readonly Section[],
   global: Parameters<typeof readProxy>[3],
+  builtIn: ProxySettings,
   problems: Problems,
 ): ReadProxy[] {
   const proxies: ReadProxy[] = [];
   const named = new Map<string, ProxySettings>();
-  let latest = noSettings();
+  let latest = builtIn;
   for (const section of sections) {
     if (section.kind === "global") continue;
+    const errorsBefore = problems.errors;
     const name = readName(section, problems);
     const from = readFrom(section, named, problems);
     section.header.done();
+    const start = from ?? (section.kind === "defaults" ? builtIn : latest);
+    const inherited = problems.errors === errorsBefore ? start : { ...start, incomplete: true };
     if (section.kind === "defaults") {
-      latest = readProxy(section, name, from ?? noSettings(), global).settings;
+      latest = readProxy(section, name, inherited, global).settings;
       if (name.value !== "") named.set(name.value, latest);
-    } else proxies.push(readProxy(section, name, from ?? latest, global));
+    } else proxies.push(readProxy(section, name, inherited, global));
   }
   return proxies;
 }

@@ -18,8 +18,8 @@ export interface Section {
  */
 export function readSections(lines: readonly WordLine[], problems: Problems): Section[] {
   const sections: Section[] = [];
-  let lines_: Line[] | undefined;
-  let kind: SectionKind | undefined;
+  let under: { readonly kind: SectionKind; readonly lines: Line[] } | undefined;
+  /** Behind a section that is left out, or a first line that is none: lines up to the next section are not read. */
   let lost = false;
   for (const words of lines) {
     const line = new Line(words, problems);
@@ -30,28 +30,25 @@ export function readSections(lines: readonly WordLine[], problems: Problems): Se
     }
     if (OTHER_SECTIONS.has(value)) {
       notYet(problems, at, `a section "${value}"`);
-      lines_ = [];
-      kind = undefined;
+      under = undefined;
       lost = true;
       continue;
     }
-    const opens = sectionKind(value) ?? misspeltSection(value, kind, lost);
-    if (opens === undefined) {
-      if (lines_ !== undefined) lines_.push(line);
-      else if (!lost)
-        problems.error(
-          at,
-          `"${value}" stands before any section`,
-          "begin with global, defaults, frontend, backend or listen",
-        );
-      lost ||= lines_ === undefined;
-      continue;
+    const kind = sectionKind(value) ?? misspeltSection(value, under?.kind);
+    if (kind !== undefined) {
+      if (kind !== value) problems.error(at, `unknown section "${value}"`, `did you mean "${kind}"?`);
+      under = { kind, lines: [] };
+      lost = false;
+      sections.push({ header: line, ...under });
+    } else if (under !== undefined) under.lines.push(line);
+    else if (!lost) {
+      problems.error(
+        at,
+        `"${value}" stands before any section`,
+        "begin with global, defaults, frontend, backend or listen",
+      );
+      lost = true;
     }
-    if (opens !== value) problems.error(at, `unknown section "${value}"`, `did you mean "${opens}"?`);
-    lines_ = [];
-    kind = opens;
-    lost = false;
-    sections.push({ kind: opens, header: line, lines: lines_ });
   }
   return sections;
 }
@@ -60,16 +57,15 @@ function sectionKind(word: string): SectionKind | undefined {
   return READ_SECTIONS.find((kind) => kind === word);
 }
 
-/** `glbal`, `fronted web`: not a keyword of the section under way, and nearer to a section's than to any of its own. */
-function misspeltSection(
-  word: string,
-  inside: SectionKind | undefined,
-  lost: boolean,
-): SectionKind | undefined {
-  if (lost) return undefined;
-  if (inside === "global" ? GLOBAL_KEYWORDS.has(word) : inside !== undefined && PROXY_KEYWORDS.has(word))
-    return undefined;
-  const own = inside === undefined ? [] : inside === "global" ? GLOBAL_KEYWORDS : PROXY_KEYWORDS.keys();
-  const nearest = closest(word, [...READ_SECTIONS, ...own]);
+/** `glbal`, `fronted web`: nearer to a section's keyword than to any that may stand inside one. */
+function misspeltSection(word: string, inside: SectionKind | undefined): SectionKind | undefined {
+  const own =
+    inside === undefined
+      ? [...GLOBAL_KEYWORDS, ...PROXY_KEYWORDS.keys()]
+      : inside === "global"
+        ? [...GLOBAL_KEYWORDS]
+        : [...PROXY_KEYWORDS.keys()];
+  if (word === "no" || word === "default" || own.includes(word)) return undefined;
+  const nearest = closest(word, [...own, ...READ_SECTIONS]);
   return nearest === undefined ? undefined : sectionKind(nearest);
 }

@@ -6,11 +6,11 @@ import type {
   Position,
   ServerNameSource,
 } from "../../model/index.ts";
-import { didYouMean, normalServerName } from "../../model/index.ts";
+import { closest, normalServerName } from "../../model/index.ts";
 import { isHostName } from "./address.ts";
 import { based } from "./bind.ts";
 import type { Global } from "./global.ts";
-import { SERVER_PARAMS } from "./keywords.ts";
+import { FETCHES, SERVER_PARAMS } from "./keywords.ts";
 import { type Line, notYet } from "./line.ts";
 import { readAlpn, readVersionWord, type VersionLimits } from "./tls.ts";
 import { readInteger, readTimeMs } from "./units.ts";
@@ -81,11 +81,10 @@ function readParam(params: ServerParams, word: Word, line: Line, global: Global)
   }
   const count = SERVER_PARAMS.get(value);
   if (count === undefined) {
-    line.problems.error(
-      at,
-      `unknown parameter "${value}" of ${line.keyword.value}`,
-      didYouMean(value, SERVER_PARAMS.keys()),
-    );
+    const meant = closest(value, SERVER_PARAMS.keys());
+    const hint = meant && `did you mean "${meant}"?`;
+    line.problems.error(at, `unknown parameter "${value}" of ${line.keyword.value}`, hint);
+    line.skip(meant === undefined ? 0 : (SERVER_PARAMS.get(meant) ?? 0));
     return;
   }
   line.skip(count);
@@ -187,9 +186,9 @@ function readSni(line: Line): Located<ServerNameSource> | undefined {
       return undefined;
     }
   }
-  if (/^[a-z][\w.]*(\(|$)/.test(expression)) {
+  if (FETCHES.has(expression.replace(/\(.*$/, ""))) {
     notYet(line.problems, word.at, `sni ${word.value}`, 'write "sni str(NAME)" or "sni ssl_fc_sni"');
-  } else line.problems.error(word.at, `"${word.value}" is no expression`, "sni str(NAME), or sni ssl_fc_sni");
+  } else line.problems.error(word.at, `unknown sample "${word.value}"`, "sni str(NAME), or sni ssl_fc_sni");
   return undefined;
 }
 

@@ -32,6 +32,8 @@ export interface ProxySettings {
   server: ServerParams;
   check: CheckSettings;
   errorFile?: Position;
+  /** Some line could not be read: nobody complains about what is missing. */
+  incomplete?: boolean;
 }
 
 /** A proxy, or a `defaults` section, as far as it could be read. */

@@ -20,7 +20,7 @@ export function readVersionWord(limits: VersionLimits, word: Word, line: Line): 
     }
     const version = line.oneOf(`the version of ${value}`, VERSIONS);
     if (version === undefined) return true;
-    const named = { value: named_(version.value), at: version.at };
+    const named = { value: spelt(version.value), at: version.at };
     if (value === "ssl-min-ver") limits.minVersion = named;
     else limits.maxVersion = named;
     return true;
@@ -36,20 +36,18 @@ export function readVersionWord(limits: VersionLimits, word: Word, line: Line): 
   }
   const refused = /^no-(sslv3|tlsv1[0-3])$/.exec(value);
   if (refused === null) return false;
-  if (refused[1] !== "sslv3") refuse(limits, numbered(refused[1]!), word, line.problems);
+  if (refused[1] !== "sslv3") refuse(limits, numbered(refused[1]!), word);
   return true;
 }
 
 /** 1.2 is the lowest unless more is asked for, so that leaving 1.0 or 1.1 out changes nothing. */
-function refuse(limits: VersionLimits, version: TlsVersion, { at }: Word, problems: Problems): void {
+function refuse(limits: VersionLimits, version: TlsVersion, { at }: Word): void {
   if (version === "TLSv1" || version === "TLSv1.1") return;
-  const other = version === "TLSv1.2" ? limits.maxVersion : limits.minVersion;
   if (version === "TLSv1.2") limits.minVersion = { value: "TLSv1.3", at };
   else limits.maxVersion = { value: "TLSv1.2", at };
-  if (other?.value === version) problems.error(at, "no TLS version is left", "leave one of the two out");
 }
 
-function named_(version: (typeof VERSIONS)[number]): TlsVersion {
+function spelt(version: (typeof VERSIONS)[number]): TlsVersion {
   return version === "TLSv1.0" ? "TLSv1" : version;
 }
 

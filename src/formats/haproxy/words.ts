@@ -43,6 +43,13 @@ export function readWords(text: string, file: string, env: Environment, problems
   return lines;
 }
 
+interface WordUnderWay {
+  text: string;
+  readonly start: number;
+  /** Environment variables in it that are not set. */
+  readonly unset: { readonly name: string; readonly at: Position }[];
+}
+
 /** Follows `parse_line()` of HAProxy's src/tools.c, which a user's file was written for. */
 class LineReader {
   readonly #line: string;
@@ -52,7 +59,8 @@ class LineReader {
   readonly #words: Word[] = [];
   #next = 0;
   /** The word under way; undefined between words. */
-  #word: { text: string; start: number; unset: string | undefined } | undefined;
+  #word: WordUnderWay | undefined;
+  #broken = false;
   #quote: { readonly mark: '"' | "'"; readonly start: number } | undefined;
 
   constructor(line: string, file: string, number: number, env: Environment, problems: Problems) {
@@ -95,6 +103,7 @@ class LineReader {
       );
     }
     this.#endWord(line.length);
+    if (this.#broken) return undefined;
     if (this.#words.length > WORDS_MAX) {
       const at = this.#words[WORDS_MAX]!.at;
       this.#problems.error(at, `more than ${WORDS_MAX} words in one line`, "split it into several lines");
@@ -117,8 +126,8 @@ class LineReader {
     this.#next++;
   }
 
-  #open(): { text: string; start: number; unset: string | undefined } {
-    this.#word ??= { text: "", start: this.#next, unset: undefined };
+  #open(): WordUnderWay {
+    this.#word ??= { text: "", start: this.#next, unset: [] };
     return this.#word;
   }
 
@@ -132,16 +141,23 @@ class LineReader {
     this.#word = undefined;
     if (at === this.#next) this.#next++;
     if (word === undefined) return;
-    if (word.text !== "") {
-      this.#words.push({ value: word.text, at: this.#at(word.start) });
+    const [unset] = word.unset;
+    const mend = unset && `set it, or write "\${${unset.name}-default}"`;
+    if (word.text === "") {
+      const why = unset === undefined ? "" : `: the environment variable ${unset.name} is not set`;
+      const message = `this word is empty${why}; HAProxy ignores the rest of such a line`;
+      this.#problems.error(this.#at(word.start), message, mend ?? "remove it");
+      this.#broken = true;
       return;
     }
-    const why = word.unset === undefined ? "" : `: the environment variable ${word.unset} is not set`;
-    this.#problems.error(
-      this.#at(word.start),
-      `this word is empty${why}; HAProxy ignores the rest of such a line`,
-      word.unset === undefined ? "remove it" : `set it, or write "\${${word.unset}-default}"`,
-    );
+    for (const { name, at } of word.unset) {
+      this.#problems.warning(
+        at,
+        `the environment variable ${name} is not set; nothing stands in its place`,
+        mend,
+      );
+    }
+    this.#words.push({ value: word.text, at: this.#at(word.start) });
   }
 
   /** `\ ` `\#` `\\` `\'` `\"` `\n` `\r` `\t` `\xNN`, and `\$` inside double quotes; any other backslash stays. */
@@ -182,12 +198,7 @@ class LineReader {
     const value = this.#env[name] ?? fallback;
     const word = this.#open();
     if (value === undefined) {
-      word.unset = name;
-      this.#problems.warning(
-        this.#at(start),
-        `the environment variable ${name} is not set; nothing stands in its place`,
-        `set it, or write "\${${name}-default}"`,
-      );
+      word.unset.push({ name, at: this.#at(start) });
     }
     this.#next = start + whole.length;
     if (split === undefined) this.#add(value ?? "");
@@ -200,7 +211,7 @@ class LineReader {
     for (const [index, part] of value.split(/\s+/).entries()) {
       if (index > 0) {
         this.#words.push({ value: this.#word!.text, at: this.#at(this.#word!.start) });
-        this.#word = { text: "", start, unset: undefined };
+        this.#word = { text: "", start, unset: [] };
       }
       this.#add(part);
     }
