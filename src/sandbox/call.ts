@@ -10,6 +10,8 @@ export interface ResponseStream {
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
   writeHead(status: number, headers: Record<string, string>): unknown;
+  /** Sends the head at once, before there is anything to follow it. */
+  flushHeaders(): unknown;
   write(chunk: string | Buffer): boolean;
   end(chunk?: string | Buffer): unknown;
   on(event: "close" | "drain", listener: () => void): unknown;

@@ -11,6 +11,20 @@
 export type { StreamKind } from "./api.ts";
 export type { HeaderLines, User } from "./auth.ts";
 export { mastersGroup, viewersGroup } from "./auth.ts";
+export { type ApiTarget, ClientError } from "./client/connect.ts";
+export { type ExecOptions, type ExecResult, exec, type StreamTransport } from "./client/exec.ts";
+export { openPortForward, type PortForward } from "./client/port-forward.ts";
+export {
+  type Answer,
+  annotationPatch,
+  followLog,
+  type HttpVersion,
+  list,
+  type RequestOptions,
+  request,
+  type WatchEvent,
+  watchOne,
+} from "./client/request.ts";
 export type { Json, JsonObject, KubeObject } from "./json.ts";
 export { podEchoPort, podHttpPort } from "./pod-ports.ts";
 export { findResource, type Resource, resourceNamed } from "./resources.ts";

@@ -175,7 +175,7 @@ function headOf(request: AnyRequest): RequestHead {
 }
 
 function serverNameOf(socket: TLSSocket | undefined): string {
-  const name: unknown = socket === undefined || !("servername" in socket) ? undefined : socket.servername;
+  const name: unknown = socket === undefined ? undefined : Reflect.get(socket, "servername");
   return typeof name === "string" ? name : "";
 }
 

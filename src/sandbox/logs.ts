@@ -34,6 +34,7 @@ function followLog(
 ): void {
   const { response } = call;
   response.writeHead(200, { "content-type": textType, "cache-control": "no-cache, private" });
+  response.flushHeaders();
   response.write(past);
   const unfollow = log.follow(
     (line) => response.write(lineText(line, withTime)),

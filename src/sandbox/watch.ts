@@ -27,6 +27,7 @@ export function serveWatch(call: Call, store: Store, scope: WatchScope, options:
   const { query, response } = call;
   const stream = new WatchStream(call, scope);
   response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
+  response.flushHeaders();
   const unfollow = begin(stream, store, scope, query);
   if (unfollow === undefined) return;
   const timers: NodeJS.Timeout[] = [];
