@@ -15,7 +15,7 @@ export const REDACTED = "<redacted>";
  * byte, so that the line can still be compared with the API server's audit log.
  */
 export function redactTarget(target: string): string {
-  if (!SUSPECT_IN_TARGET.test(target)) return target;
+  if (!SUSPECT_IN_TARGET.test(seenThrough(target))) return target;
   return redactTargetAt(target, DECODE_DEPTH_MAX);
 }
 
@@ -56,8 +56,12 @@ export function redactText(text: string): string {
 /** How often a value may be percent-encoded and still be seen through. */
 const DECODE_DEPTH_MAX = 3;
 
-/** One pass that lets most targets go: nothing below can find anything where none of these stands. */
-const SUSPECT_IN_TARGET = /[?=@#;%:]|eyJ|k8s-aws-v1|bearer|ya29|sha256~|LS0tLS1|-----/i;
+/**
+ * One pass that lets most targets go: where none of these stands, no name and no shape below can be found. (The log asks
+ * for each request: 0.3 µs instead of 4 for a list of pods.)
+ */
+const SUSPECT_IN_TARGET =
+  /@|\/\/|-----|eyJ|k8s-aws|ya29|sha256~|LS0tLS1|token|secret|pass|pwd|credential|sig|auth|bearer|basic|key|jwt|cookie|assertion|saml|code|otp|sid|ticket/i;
 
 const SUSPECT_IN_TEXT =
   /eyJ|k8s-aws-v1|bearer|basic|ya29|sha256~|LS0tLS1|-----|\/\/|(?:token|passw|pwd|secret|key|auth|credential|cookie)/i;
@@ -172,7 +176,7 @@ function redactQuery(query: string, depth: number): string {
     }
     const name = parameter.slice(0, equals);
     out += `${redactValue(name, depth)}=`;
-    if (isSecretParameter(name, depth)) {
+    if (isSecretName(seenThrough(name))) {
       out += REDACTED;
       at = firstOf(query, "&", end);
     } else {
@@ -193,14 +197,11 @@ function redactValue(value: string, depth: number): string {
   return redactTargetAt(decoded, depth - 1) === decoded ? plain : REDACTED;
 }
 
-function isSecretParameter(name: string, depth: number): boolean {
-  let decoded = name;
-  for (let round = 0; round <= depth; round++) {
-    const next = decode(decoded);
-    if (next === decoded) break;
-    decoded = next;
-  }
-  return isSecretName(decoded);
+/** Decoded until nothing changes, as far as values are seen through. */
+function seenThrough(text: string): string {
+  let decoded = text;
+  for (let round = 0; round <= DECODE_DEPTH_MAX && decoded.includes("%"); round++) decoded = decode(decoded);
+  return decoded;
 }
 
 /** Parts of a name that give it away, wherever they stand, once case and punctuation are gone. */
@@ -246,7 +247,7 @@ function redactSubprotocols(value: string): string {
 
 /** Percent-decoding that never fails: bytes as Latin-1, a broken escape stays. `+` is a space. */
 function decode(text: string): string {
-  if (!/[%+]/.test(text)) return text;
+  if (!text.includes("%") && !text.includes("+")) return text;
   return text
     .replaceAll("+", " ")
     .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -8,6 +8,12 @@ export const PENDING_DATAGRAMS_MAX = 1000;
 /** After a name did not resolve, how long until it is asked again. */
 const RETRY_MS = 30_000;
 
+/** After an error lines are lost for so long before one is tried again: a refused datagram costs three times a sent one. */
+export const REST_MS = 1000;
+
+/** Without an error for so long, the lost lines are over and can be counted. */
+const CALM_MS = 5000;
+
 /** A syslog that was silent about errors for so long is considered well again: the next error is told. */
 const QUIET_MS = 60_000;
 
@@ -29,7 +35,7 @@ class DatagramSink implements Sink {
   #socket: Socket | undefined;
   #state: "new" | "connecting" | "open" | "failed" | "closed" = "new";
   #retryAtMs = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   /** Lines that came before the socket was there. */
   #waiting: Buffer[] = [];
   #sending = 0;
@@ -44,7 +50,8 @@ class DatagramSink implements Sink {
   write(line: string): void {
     if (this.#state === "closed") return;
     if (this.#state === "failed" && Date.now() >= this.#retryAtMs) this.#state = "new";
-    if (this.#state === "failed" || this.#waiting.length + this.#sending >= PENDING_DATAGRAMS_MAX) {
+    const resting = this.#state === "failed" || Date.now() < this.#failedAtMs + REST_MS;
+    if (resting || this.#waiting.length + this.#sending >= PENDING_DATAGRAMS_MAX) {
       this.#dropped += 1;
       return;
     }
@@ -125,8 +132,8 @@ class DatagramSink implements Sink {
 
   #tell(cause: Error): void {
     const nowMs = Date.now();
-    const quiet = nowMs - this.#toldAtMs > QUIET_MS;
-    this.#toldAtMs = nowMs;
+    const quiet = nowMs - this.#failedAtMs > QUIET_MS;
+    this.#failedAtMs = nowMs;
     if (!quiet || this.#state === "closed") return;
     const code = "code" in cause && typeof cause.code === "string" ? cause.code : cause.message;
     this.#onProblem(
@@ -135,7 +142,7 @@ class DatagramSink implements Sink {
   }
 
   #tellDropped(): void {
-    if (this.#dropped === 0) return;
+    if (this.#dropped === 0 || Date.now() < this.#failedAtMs + CALM_MS) return;
     const dropped = this.#dropped;
     this.#dropped = 0;
     this.#onProblem(`${dropped} log lines for the syslog at ${this.#where()} were dropped`);

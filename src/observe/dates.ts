@@ -4,9 +4,12 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 
 /** `25/Nov/2026:01:03:33.936` (HAProxy manual §8.2.3, %t and %tr). @param ms  since 1970 */
 export function logDate(ms: number): string {
-  const whole = Math.floor(ms);
-  const millisecond = ((whole % 1000) + 1000) % 1000;
-  return `${logSecond((whole - millisecond) / 1000)}.${String(millisecond).padStart(3, "0")}`;
+  return logSecond(Math.floor(ms / 1000)) + fraction(ms);
+}
+
+/** `2026-11-25T01:03:33.936Z` (RFC 3339), for JSON. @param ms  since 1970 */
+export function isoDate(ms: number): string {
+  return `${isoSecond(Math.floor(ms / 1000))}${fraction(ms)}Z`;
 }
 
 /** `Nov 25 01:03:33`, the day padded with a space (RFC 3164 §4.1.2). @param ms  since 1970 */
@@ -18,6 +21,8 @@ const logSecond = oncePerSecond((date) => {
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`;
   return `${day}:${clock(date)}`;
 });
+
+const isoSecond = oncePerSecond((date) => date.toISOString().slice(0, 19));
 
 const syslogSecond = oncePerSecond(
   (date) => `${MONTHS[date.getMonth()]} ${String(date.getDate()).padStart(2)} ${clock(date)}`,
@@ -33,6 +38,10 @@ function oncePerSecond(print: (date: Date) => string): (second: number) => strin
     }
     return text;
   };
+}
+
+function fraction(ms: number): string {
+  return `.${String(Math.floor(ms) - Math.floor(ms / 1000) * 1000).padStart(3, "0")}`;
 }
 
 function clock(date: Date): string {

@@ -10,6 +10,7 @@ import {
   type ServerNoted,
 } from "../events/index.ts";
 import { redactTarget, redactText, requestInfo } from "../kubernetes/index.ts";
+import { isoDate } from "./dates.ts";
 import { type ConnectShare, emptyStatus, reachedServer } from "./haproxy-lines.ts";
 
 /** Characters of a path, and of any other text a client chose, that are logged at the most. */
@@ -22,7 +23,7 @@ export function requestJson(event: RequestEnded, share: ConnectShare): string {
   const target = event.target === undefined ? undefined : redactTarget(event.target);
   const reached = reachedServer(event);
   return line({
-    time: time(event.startedAtMs),
+    time: isoDate(event.startedAtMs),
     event: "request",
     ...from(lane),
     ...to(lane, reached),
@@ -49,7 +50,7 @@ export function requestJson(event: RequestEnded, share: ConnectShare): string {
 export function laneJson(event: LaneEnded): string {
   const { lane } = event;
   return line({
-    time: time(lane.acceptedAtMs),
+    time: isoDate(lane.acceptedAtMs),
     event: "connection",
     ...from(lane),
     ...to(lane, true),
@@ -66,7 +67,7 @@ export function laneJson(event: LaneEnded): string {
 
 export function handshakeJson(event: HandshakeFailed): string {
   return line({
-    time: time(event.acceptedAtMs),
+    time: isoDate(event.acceptedAtMs),
     event: "handshake",
     client: event.clientAddress,
     clientPort: event.clientPort,
@@ -80,7 +81,7 @@ export function handshakeJson(event: HandshakeFailed): string {
 
 export function serverJson(event: ServerChanged, nowMs: number): string {
   return line({
-    time: time(nowMs),
+    time: isoDate(nowMs),
     event: "server",
     cluster: event.backend,
     backend: event.backend,
@@ -96,7 +97,7 @@ export function serverJson(event: ServerChanged, nowMs: number): string {
 
 export function serverNoteJson(event: ServerNoted, nowMs: number): string {
   return line({
-    time: time(nowMs),
+    time: isoDate(nowMs),
     event: "server-note",
     cluster: event.backend,
     backend: event.backend,
@@ -107,7 +108,7 @@ export function serverNoteJson(event: ServerNoted, nowMs: number): string {
 }
 
 export function noticeJson(event: Notice, nowMs: number): string {
-  return line({ time: time(nowMs), event: "notice", level: event.level, text: redactText(event.text) });
+  return line({ time: isoDate(nowMs), event: "notice", level: event.level, text: redactText(event.text) });
 }
 
 type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -148,10 +149,6 @@ function ending(termination: string, reason: ReasonCode | undefined): Fields {
   if (reason === undefined) return { termination };
   const { label, sentence } = REASONS[reason];
   return { termination, reason: label, sentence };
-}
-
-function time(ms: number): string {
-  return new Date(Math.floor(ms)).toISOString();
 }
 
 function known(value: number): number | undefined {
