@@ -13,8 +13,15 @@ export interface Diagnostic {
 /** `file:line:column: error: what`, and the hint on a line of its own, indented. */
 export function formatDiagnostic(problem: Diagnostic): string {
   const { file, line, column } = problem.at;
-  const head = `${file}:${line}:${column}: ${problem.severity}: ${problem.message}`;
-  return problem.hint === undefined ? head : `${head}\n    ${problem.hint}`;
+  const head = visible(`${file}:${line}:${column}: ${problem.severity}: ${problem.message}`);
+  return problem.hint === undefined ? head : `${head}\n    ${visible(problem.hint)}`;
+}
+
+/** Messages quote what a file says; what would move a terminal's cursor or break the line is written out. */
+function visible(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
 }
 
 export function hasErrors(problems: readonly Diagnostic[]): boolean {
