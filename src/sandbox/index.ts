@@ -26,8 +26,9 @@ export {
   watchOne,
 } from "./client/request.ts";
 export type { Json, JsonObject, KubeObject } from "./json.ts";
+export type { SandboxOptions, SeenRequest } from "./options.ts";
 export { podEchoPort, podHttpPort } from "./pod-ports.ts";
 export { findResource, type Resource, resourceNamed } from "./resources.ts";
-export { type Sandbox, type SandboxOptions, type SeenRequest, startSandbox } from "./sandbox.ts";
+export { type Sandbox, startSandbox } from "./sandbox.ts";
 export type { Change, ObjectKey, Store } from "./store.ts";
 export { gitVersion } from "./version.ts";

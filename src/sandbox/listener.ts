@@ -13,8 +13,8 @@ import { type Server, TLSSocket } from "node:tls";
 import { type Api, serve, upgradeTarget } from "./api.ts";
 import { authenticate, authorize, type HeaderLines, impersonated } from "./auth.ts";
 import { type Call, type RequestHead, type ResponseStream, sendError } from "./call.ts";
+import type { SandboxOptions, SeenRequest } from "./options.ts";
 import { readRequestInfo } from "./request-info.ts";
-import type { SandboxOptions, SeenRequest } from "./sandbox.ts";
 import { serveUpgrade } from "./streams/serve.ts";
 import type { UpgradeCall, UpgradeKinds } from "./streams/upgrade.ts";
 
