@@ -184,6 +184,7 @@ const QUIET: ReadonlySet<string> = new Set([
   "thread",
   "shards",
   "prefer-client-ciphers",
+  "tfo",
   "defer-accept",
   "severity-output",
 ]);

@@ -15,13 +15,13 @@ function read(text: string): void {
 }
 
 test("reads every beginning of every case", () => {
-  for (const text of texts) for (let end = 0; end < text.length; end += 13) read(text.slice(0, end));
+  for (const text of texts) for (let end = 0; end < text.length; end += 29) read(text.slice(0, end));
 });
 
 test("reads every case with a word left out, doubled, or put elsewhere", () => {
   for (const [index, text] of texts.entries()) {
     const words = text.split(/(?<=\s)/);
-    for (let at = index % 5; at < words.length; at += 5) {
+    for (let at = index % 11; at < words.length; at += 11) {
       read(words.toSpliced(at, 1).join(""));
       read(words.toSpliced(at, 0, words[at]!).join(""));
       read(words.toSpliced(at, 1, words[(at * 7) % words.length]!).join(""));

@@ -16,6 +16,7 @@ for (const [rule, text, expected] of [
   ],
   ["ends a line at CRLF", "a b\r\nc\r\n", ["1:1 a", "1:3 b", "2:1 c"]],
   ["leaves out a line that cannot be cut", `a\nb "c\nd\n`, ["1:1 a", "3:1 d"]],
+  ["leaves out a line with a carriage return inside", "a\nb\rc\nd\n", ["1:1 a", "3:1 d"]],
   ["reads nothing from nothing", "", []],
 ] as const) {
   test(rule, () => {
