@@ -26,12 +26,12 @@ export interface ConnectShare {
 export function httpLine(event: RequestEnded, share: ConnectShare): string {
   const { lane } = event;
   const reached = reachedServer(event);
-  const waits = reached ? `${whole(share.queueMs)}/${whole(share.connectMs)}` : "-1/-1";
+  const waits = reached ? `${queued(lane, share.queueMs)}/${whole(share.connectMs)}` : "-1/-1";
   const times = `${whole(event.headMs)}/${waits}/${whole(event.responseMs)}/${whole(event.totalMs)}`;
   const served = `${event.status} ${event.bytesToClient} - - ${state(event.termination)}`;
   const backend = event.method === undefined ? lane.frontend : (lane.backend ?? lane.frontend);
   const server = reached ? (lane.server ?? NO_SERVER) : NO_SERVER;
-  return `${client(lane)} [${logDate(event.startedAtMs)}] ${frontendName(lane)} ${backend}/${server} ${times} ${served} ${counts(event, share.retries)} "${requestLine(event)}"`;
+  return `${client(lane)} [${logDate(event.startedAtMs)}] ${frontendName(lane)} ${backend}/${server} ${times} ${served} ${counts(event, reached ? share.retries : 0)} "${requestLine(event)}"`;
 }
 
 /** An http lane that ended before any request: HAProxy prints a request that could not be read. */
@@ -49,7 +49,7 @@ export function emptyHttpLine(event: LaneEnded): string {
 export function tcpLine(event: LaneEnded): string {
   const { lane } = event;
   const server = `${lane.backend ?? lane.frontend}/${lane.server ?? NO_SERVER}`;
-  const times = `${whole(lane.queueMs)}/${whole(lane.connectMs)}/${whole(event.totalMs)}`;
+  const times = `${queued(lane, lane.queueMs)}/${whole(lane.connectMs)}/${whole(event.totalMs)}`;
   const head = `${client(lane)} [${logDate(lane.acceptedAtMs)}] ${frontendName(lane)} ${server} ${times}`;
   return `${head} ${event.bytesToClient} ${event.termination.slice(0, 2)} ${counts(event, lane.retries)}`;
 }
@@ -135,6 +135,11 @@ function state(termination: string): string {
 function counts(event: RequestEnded | LaneEnded, retries: number): string {
   const { process, frontend, backend, server } = event.counts;
   return `${process}/${frontend}/${backend}/${server}/${retries} 0/0`;
+}
+
+/** %Tw: -1 only where no server was chosen, even if then none could be connected to. */
+function queued(lane: LaneFacts, ms: number): number {
+  return lane.server === undefined ? -1 : Math.max(0, whole(ms));
 }
 
 function whole(ms: number): number {

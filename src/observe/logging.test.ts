@@ -82,6 +82,29 @@ test("httplog: a request the gate refused reached no server, although the lane h
   ]);
 });
 
+test("httplog: a server that could not be connected to was chosen all the same", async () => {
+  const lane = testLane({ queueMs: -1, connectMs: -1, retries: 3 });
+  const failed = testRequest({
+    lane,
+    status: 503,
+    termination: "SC--",
+    reason: "dial_refused",
+    responseMs: -1,
+    totalMs: 0,
+  });
+  const refused = testRequest({
+    lane: testLane({ retries: 3 }),
+    status: 403,
+    termination: "PR--",
+    responseMs: -1,
+    totalMs: 0,
+  });
+  assert.deepEqual(await linesOf("httplog", failed, refused), [
+    `${HEAD} fe b/s 0/0/-1/-1/0 503 106 - - SC-- 1/1/0/0/3 0/0 "GET / HTTP/1.1"`,
+    `${HEAD} fe b/<NOSRV> 0/-1/-1/-1/0 403 106 - - PR-- 1/1/0/0/0 0/0 "GET / HTTP/1.1"`,
+  ]);
+});
+
 test("httplog: a head that could not be read is <BADREQ> and belongs to no backend", async () => {
   const request = testRequest({
     method: undefined,
