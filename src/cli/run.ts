@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { formatDiagnostic } from "../model/index.ts";
 import { configure, runUntilSignal, startGate, TaskFailure } from "../tasks/index.ts";
 import { UserError } from "./outcome.ts";
+import { say } from "./terminal.ts";
 
 const EXAMPLES = `
 Examples:
@@ -30,16 +31,16 @@ export function runCommand(): Command {
 
 async function run(file: string, graceMs: number): Promise<void> {
   const { problems, ready } = configure(file, process.env);
-  for (const problem of problems) process.stderr.write(`${formatDiagnostic(problem)}\n`);
+  for (const problem of problems) say(formatDiagnostic(problem));
   if (ready === undefined) throw new UserError(`${file} cannot be used`);
   try {
-    const output = { stdout: process.stdout, stderr: process.stderr, pid: process.pid };
+    const output = { stdout: process.stdout, stderr: process.stderr, pid: process.pid, onProblem: say };
     const engine = await startGate({ ...ready, output });
     for (const { frontend, host, port, tls } of engine.addresses) {
       const where = port === 0 ? host : `${host.includes(":") ? `[${host}]` : host}:${port}`;
-      process.stderr.write(`listening on ${where}${tls ? " (TLS)" : ""}, frontend ${frontend}\n`);
+      say(`listening on ${where}${tls ? " (TLS)" : ""}, frontend ${frontend}`);
     }
-    await runUntilSignal(engine, graceMs, (text) => process.stderr.write(`${text}\n`));
+    await runUntilSignal(engine, graceMs, say);
   } catch (error) {
     if (error instanceof TaskFailure) throw new UserError(error.message, error.hint);
     throw error;

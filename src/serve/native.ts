@@ -10,7 +10,7 @@ export interface NativeOptions {
   readonly configuration: Configuration;
   readonly materials: Materials;
   /** Where lines go and under which process id; given by whoever owns the terminal. */
-  readonly output: Pick<LoggingOptions, "stdout" | "stderr" | "pid">;
+  readonly output: Pick<LoggingOptions, "stdout" | "stderr" | "pid" | "onProblem">;
 }
 
 /**

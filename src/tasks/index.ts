@@ -5,6 +5,7 @@
  * Knows nothing of flags and terminals.
  */
 export * from "./configure.ts";
+export * from "./demo/index.ts";
 export * from "./failure.ts";
 export * from "./run.ts";
 export * from "./surroundings.ts";
