@@ -99,9 +99,12 @@ export async function runToEnd(
   return { code, stdout: running.stdout(), stderr: running.stderr() };
 }
 
-/** The command of the checkout: `bin/postern`. */
+/** What `bin/postern` runs, of the same build as the test that calls this. */
+const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+/** The command `postern`. */
 export function postern(args: readonly string[], env?: NodeJS.ProcessEnv): Running {
-  return start(process.execPath, [`${ROOT}bin/postern`, ...args], env);
+  return start(process.execPath, [MAIN, ...args], env);
 }
 
 /** A port of 127.0.0.1 that is free now. */
