@@ -56,7 +56,12 @@ export class Exchange {
   }
 
   /** @param termination  two characters (HAProxy manual §8.5); the two for cookies, which a gate never looks at, follow */
-  end(termination: string, reason: ReasonCode | undefined, upgraded: boolean): void {
+  end(
+    termination: string,
+    reason: ReasonCode | undefined,
+    upgraded: boolean,
+    nowMs = this.#context.now(),
+  ): void {
     const context = this.#context;
     const event: RequestEnded = {
       kind: "request",
@@ -64,7 +69,7 @@ export class Exchange {
       startedAtMs: this.#startedAtMs,
       headMs: elapsed(this.#startedAt, this.#headAt),
       responseMs: elapsed(this.#headAt, this.#responseAt),
-      totalMs: elapsed(this.#startedAt, context.now()),
+      totalMs: elapsed(this.#startedAt, nowMs),
       status: this.status,
       bytesToClient: this.bytesToClient,
       bytesFromClient: this.bytesFromClient,

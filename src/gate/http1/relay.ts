@@ -241,7 +241,7 @@ class Http1Relay implements Relay, Standing {
 
   /** Request and answer are complete, or need not be. */
   #finish(mustClose = false): void {
-    this.#exchange.end("--", undefined, false);
+    this.#exchange.end("--", undefined, false, Math.max(this.server.activeAt, this.client.activeAt));
     const goesOn =
       !mustClose &&
       !this.#draining &&
@@ -307,6 +307,7 @@ class Http1Relay implements Relay, Standing {
   #serverLeaves(inOrder: boolean): void {
     if (this.server.connection === undefined) return;
     this.server.replace(undefined);
+    this.server.activeAt = this.#context.now();
     this.#settle(whenServerLeaves(this, inOrder));
   }
 

@@ -29,6 +29,48 @@ function classes(): Uint8Array {
   return table;
 }
 
+const NO_WORDS = new Int32Array(0);
+/** Below, making the words (150 ns) costs more than they save. */
+const WORDED_BYTES_MIN = 160;
+
+/**
+ * The same bytes as 32-bit words, so that `textEnd` looks at four at a time. The first word may begin up to three bytes
+ * before the buffer, its last bytes may be in none; of a short buffer there are no words at all.
+ */
+export function wordsOf(bytes: Buffer): Int32Array {
+  if (bytes.length < WORDED_BYTES_MIN) return NO_WORDS;
+  const shift = bytes.byteOffset & 3;
+  return new Int32Array(bytes.buffer, bytes.byteOffset - shift, (bytes.length + shift) >> 2);
+}
+
+/**
+ * Where a run of TEXT ends. A value is most of a head (a bearer token has 1 KB), so this is the hottest loop there is:
+ * measured at 0.5 ns a byte, against 1.6 ns for the same a byte at a time (Node 20, 2 GHz).
+ * @param words  `wordsOf(bytes)`
+ * @param shift  `bytes.byteOffset & 3`: how far the first word begins before the bytes
+ */
+export function textEnd(bytes: Buffer, words: Int32Array, shift: number, from: number, end: number): number {
+  const table = CLASS;
+  let at = from;
+  while (at < end && ((at + shift) & 3) !== 0) {
+    if ((table[bytes[at]!]! & TEXT) === 0) return at;
+    at++;
+  }
+  let word = (at + shift) >> 2;
+  const lastWord = Math.min(words.length, (end + shift) >> 2);
+  while (word < lastWord) {
+    const four = words[word]!;
+    // The high bit of a byte is set here when that byte is below 0x20, or 0x7f.
+    const suspects = ((four - 0x20202020) | ((four & 0x7f7f7f7f) + 0x01010101)) & ~four & 0x80808080;
+    if (suspects !== 0) break;
+    word++;
+  }
+  at = Math.max(at, (word << 2) - shift);
+  // What is left: the end of the buffer, or what follows a suspect, which may be a tab and allowed.
+  while (at < end && (table[bytes[at]!]! & TEXT) !== 0) at++;
+  return at;
+}
+
 /** The value of a hexadecimal digit; -1 for any other byte. */
 export function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;

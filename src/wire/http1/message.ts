@@ -1,5 +1,5 @@
 import type { BodyReader } from "./body.ts";
-import { CLASS, COLON, CR, HTAB, LF, SP, TEXT, TOKEN } from "./bytes.ts";
+import { CLASS, COLON, CR, HTAB, LF, SP, TOKEN, textEnd, wordsOf } from "./bytes.ts";
 import type { Http1Fault } from "./faults.ts";
 
 /**
@@ -161,6 +161,9 @@ export abstract class MessageReader {
   /** The one loop over every byte of every header line; goes on where it stopped. */
   #readFields(): "more" | "bad" | "head" {
     const { bytes } = this;
+    const words = wordsOf(bytes);
+    const shift = bytes.byteOffset & 3;
+    const table = CLASS;
     const end = this.#end;
     let line = this.#line;
     let colon = this.#colon;
@@ -168,7 +171,7 @@ export abstract class MessageReader {
     for (;;) {
       if (colon < 0) {
         at = line;
-        while (at < end && (CLASS[bytes[at]!]! & TOKEN) !== 0) at++;
+        while (at < end && (table[bytes[at]!]! & TOKEN) !== 0) at++;
         if (at === end) {
           this.#line = line;
           this.#colon = -1;
@@ -187,7 +190,7 @@ export abstract class MessageReader {
         colon = at;
         at++;
       }
-      while (at < end && (CLASS[bytes[at]!]! & TEXT) !== 0) at++;
+      at = textEnd(bytes, words, shift, at, end);
       if (at + 1 >= end) {
         if (at < end && bytes[at] !== CR) return this.#fail(textFault(bytes[at]!));
         this.#line = line;

@@ -60,7 +60,7 @@ export class ResponseReader extends MessageReader {
     this.#length = -1;
     this.#isChunked = false;
     this.#options = 0;
-    this.connectionLines.length = 0;
+    if (this.connectionLines.length > 0) this.connectionLines.length = 0;
   }
 
   protected override readStartLine(bytes: Buffer, from: number, end: number): number {
