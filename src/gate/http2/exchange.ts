@@ -9,6 +9,7 @@ import { Farewell } from "./goaway.ts";
 import { Outlet } from "./outlet.ts";
 import { PeerSettings } from "./settings.ts";
 import { type Stream, Streams } from "./streams.ts";
+import { UnfinishedRequests } from "./unfinished.ts";
 import { ClientWindow } from "./windows.ts";
 
 /** Stands for the server of a lane that has none: whatever goes there is gone. */
@@ -38,6 +39,7 @@ export class Exchange {
   readonly serverSettings = new PeerSettings();
   readonly clientWindow = new ClientWindow();
   readonly farewell = new Farewell();
+  readonly unfinished = new UnfinishedRequests();
   readonly clientFloods: Floods;
   readonly serverFloods: Floods;
   /** `context.now()` of this turn, in whole ms. */
@@ -70,15 +72,15 @@ export class Exchange {
     const target = stream.target === "" ? undefined : stream.target;
     const answer = localAnswer(code, target, this.context.kubernetes, message);
     const bodyBytes = answer.body.length;
-    // Nothing was sent on the stream yet, so its window is the initial one at least. A client that grants less than an
+    // Nothing was sent on the stream yet, so its window is the initial one at least. A client that has no room for an
     // answer's few hundred bytes gets the status alone.
     const withBody =
-      stream.method !== "HEAD" && bodyBytes > 0 && bodyBytes <= this.clientSettings.initialWindow;
+      stream.method !== "HEAD" &&
+      bodyBytes <= this.clientSettings.initialWindow &&
+      this.clientWindow.borrow(bodyBytes);
     const frames = answerFrames(stream.id, answer, withBody);
     this.toClient.add(frames);
-    if (withBody) this.clientWindow.borrow(bodyBytes);
-    // RFC 9113 §8.1: the answer is complete, the rest of the request is not wanted.
-    if (!stream.clientDone) this.toClient.add(resetFrame(stream.id, ErrorCode.NO_ERROR));
+    if (!stream.clientDone) this.unfinished.add(stream.id, this.nowMs);
     stream.status = answer.status;
     stream.bytesToClient += frames.length;
     this.streams.endHere(stream.id);
@@ -97,6 +99,24 @@ export class Exchange {
   resetAtServer(stream: Stream, code: number): void {
     const done = stream.clientDone && stream.serverDone;
     if (stream.forwardedAt >= 0 && !done) this.toServer.add(resetFrame(stream.id, code));
+  }
+
+  /** The client broke a rule that concerns one stream (RFC 9113 §5.4.2). */
+  breakOff(stream: Stream): void {
+    this.clientFloods.reset(this.nowMs);
+    this.reset(stream, ErrorCode.PROTOCOL_ERROR, ErrorCode.CANCEL, "protocol_error");
+  }
+
+  /** END_STREAM from the client. */
+  clientDone(stream: Stream): void {
+    stream.clientDone = true;
+    if (stream.serverDone) this.end(stream, "--", undefined);
+  }
+
+  /** END_STREAM from the server. */
+  serverDone(stream: Stream): void {
+    stream.serverDone = true;
+    if (stream.clientDone) this.end(stream, "--", undefined);
   }
 
   /**
@@ -149,7 +169,7 @@ export class Exchange {
       this.toServer.add(windowUpdateFrame(0, this.swallowedFromServer));
       this.swallowedFromServer = 0;
     }
-    this.toClient.dammed = this.clientWindow.overdrawn;
+    if (!this.clientWindow.isOverdrawn) this.toClient.openDam();
     this.toServer.flush();
     this.toClient.flush();
   }

@@ -10,8 +10,6 @@ const LOOP_BYTES_MAX = 32;
 export class Outlet {
   /** The connection took the last write but wants no more for now. */
   blocked = false;
-  /** Nothing leaves, all is kept in order: see `Windows`. */
-  dammed = false;
   /** Bytes of the gate's own that were added since the last flush. */
   addedBytes = 0;
 
@@ -21,6 +19,8 @@ export class Outlet {
   readonly #ends: number[] = [];
   #count = 0;
   #length = 0;
+  /** The first piece behind the dam; -1: there is none. See `ClientWindow`. */
+  #damAt = -1;
   /**
    * A frame of the other leg has begun here and not ended, or nothing may go before its SETTINGS: the gate's own frames
    * wait in `#waiting`.
@@ -38,6 +38,10 @@ export class Outlet {
     return this.#length + this.#waitingBytes;
   }
 
+  get dammed(): boolean {
+    return this.#damAt >= 0;
+  }
+
   get midFrame(): boolean {
     return this.#midFrame;
   }
@@ -47,7 +51,12 @@ export class Outlet {
     if (start === end) return;
     this.#length += end - start;
     const last = this.#count - 1;
-    if (last >= 0 && this.#buffers[last] === bytes && this.#ends[last] === start) {
+    if (
+      last >= 0 &&
+      this.#buffers[last] === bytes &&
+      this.#ends[last] === start &&
+      this.#count !== this.#damAt
+    ) {
       this.#ends[last] = end;
       return;
     }
@@ -55,6 +64,15 @@ export class Outlet {
     this.#starts[this.#count] = start;
     this.#ends[this.#count] = end;
     this.#count += 1;
+  }
+
+  /** What comes from now on is kept, in order, until the dam opens. */
+  dam(): void {
+    if (this.#damAt < 0) this.#damAt = this.#count;
+  }
+
+  openDam(): void {
+    this.#damAt = -1;
   }
 
   frameBegins(): void {
@@ -78,12 +96,23 @@ export class Outlet {
   /** Writes what has come together. */
   flush(): void {
     this.addedBytes = 0;
-    if (this.#count === 0 || this.dammed) return;
-    const chunk = this.#count === 1 ? this.#onlyPiece() : this.#assemble();
-    this.#buffers.length = 0;
-    this.#count = 0;
-    this.#length = 0;
+    const count = this.#damAt < 0 ? this.#count : this.#damAt;
+    if (count === 0) return;
+    const chunk = count === 1 ? this.#firstPiece() : this.#assemble(count);
+    this.#forget(count);
+    this.#length -= chunk.length;
     if (!this.#connection.write(chunk)) this.blocked = true;
+  }
+
+  #forget(count: number): void {
+    if (count === this.#count) this.#buffers.length = 0;
+    else {
+      this.#buffers.splice(0, count);
+      this.#starts.splice(0, count);
+      this.#ends.splice(0, count);
+    }
+    this.#count -= count;
+    if (this.#damAt > 0) this.#damAt = 0;
   }
 
   #letIn(): void {
@@ -92,15 +121,19 @@ export class Outlet {
     this.#waitingBytes = 0;
   }
 
-  #onlyPiece(): Buffer {
-    const piece = this.#buffers[0] as Buffer;
-    return this.#length === piece.length ? piece : piece.subarray(this.#starts[0], this.#ends[0]);
+  #firstPiece(): Buffer {
+    const piece = this.#buffers[0]!;
+    const start = this.#starts[0]!;
+    const end = this.#ends[0]!;
+    return start === 0 && end === piece.length ? piece : piece.subarray(start, end);
   }
 
-  #assemble(): Buffer {
-    const chunk = Buffer.allocUnsafe(this.#length);
+  #assemble(count: number): Buffer {
+    let length = 0;
+    for (let index = 0; index < count; index++) length += this.#ends[index]! - this.#starts[index]!;
+    const chunk = Buffer.allocUnsafe(length);
     let at = 0;
-    for (let index = 0; index < this.#count; index++) {
+    for (let index = 0; index < count; index++) {
       const piece = this.#buffers[index]!;
       const start = this.#starts[index]!;
       const end = this.#ends[index]!;

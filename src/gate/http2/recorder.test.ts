@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { framesOf, spell, startGate, type TestGate } from "./testing.ts";
+import { framesOf, spell, startGate, type TestGate } from "./testing/loopback.ts";
 
 /** A literal without indexing, name of its own: what the gate adds to each request's block. */
 const FORWARDED_FOR = Buffer.concat([

@@ -151,7 +151,8 @@ class Http2Relay implements Relay {
 
   checkTimeouts(nowMs: number): number {
     if (!this.#beginTurn()) return Number.POSITIVE_INFINITY;
-    const { farewell, toClient, streams } = this.#exchange;
+    const { farewell, toClient, streams, unfinished } = this.#exchange;
+    unfinished.resetDue(nowMs, toClient);
     if (nowMs >= farewell.finalDueAt) farewell.finish(toClient, streams.lastId, ErrorCode.NO_ERROR);
     if (nowMs >= this.#localEndAt) {
       this.#leave("SC", this.#context.noServer);
@@ -173,7 +174,8 @@ class Http2Relay implements Relay {
         this.#context.destroy();
         return Number.POSITIVE_INFINITY;
       case "wait":
-        this.#finishTurn(Math.min(verdict.untilMs, farewell.finalDueAt, this.#localEndAt));
+        this.#settle();
+        this.#wakeAt = this.#nextLook(verdict.untilMs);
         return this.#wakeAt;
     }
   }
@@ -187,8 +189,21 @@ class Http2Relay implements Relay {
     return true;
   }
 
-  /** @param nextLookAt  from `checkTimeouts`, which knows it; otherwise the lane is woken for what may be due soonest */
-  #finishTurn(nextLookAt?: number): void {
+  #finishTurn(): void {
+    this.#settle();
+    // A deadline that moves away costs nothing: it is looked at when the earlier one has passed.
+    const at = this.#nextLook(this.#exchange.nowMs + this.#timeouts.shortestMs);
+    if (at >= this.#wakeAt || this.#phase === "closed") return;
+    this.#wakeAt = at;
+    this.#context.wake(at);
+  }
+
+  #nextLook(untilMs: number): number {
+    const { farewell, unfinished } = this.#exchange;
+    return Math.min(untilMs, farewell.finalDueAt, unfinished.nextDueAt, this.#localEndAt);
+  }
+
+  #settle(): void {
     const exchange = this.#exchange;
     const { toClient, streams, farewell } = exchange;
     const added = toClient.addedBytes > 0;
@@ -206,14 +221,6 @@ class Http2Relay implements Relay {
       this.#localEndAt = Math.min(this.#localEndAt, exchange.nowMs + LOCAL_LIFE_MS);
     }
     this.#pauseOrResume();
-    if (nextLookAt !== undefined) {
-      this.#wakeAt = nextLookAt;
-      return;
-    }
-    const at = Math.min(exchange.nowMs + this.#timeouts.shortestMs, farewell.finalDueAt, this.#localEndAt);
-    if (at >= this.#wakeAt) return;
-    this.#wakeAt = at;
-    this.#context.wake(at);
   }
 
   #pauseOrResume(): void {

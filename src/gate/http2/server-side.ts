@@ -9,6 +9,7 @@ import {
   HpackDecoder,
   Http2ConnectionError,
   read31,
+  writeFrameHead,
 } from "../../wire/http2/index.ts";
 import { BlockWriter } from "./blocks.ts";
 import type { Exchange } from "./exchange.ts";
@@ -17,6 +18,8 @@ import type { Stream } from "./streams.ts";
 
 /** A server is trusted with more than a client, not with all memory (kube-apiserver's own heads are a few KB). */
 const BLOCK_BYTES_MAX = 262_144;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Bytes of the server: watched for where each answer stands, and passed to the client as they are. */
 export class ServerSide implements FrameSink {
@@ -31,6 +34,9 @@ export class ServerSide implements FrameSink {
   #dataLength = 0;
   #dataEndsStream = false;
   #dataPasses = false;
+  /** Of a frame that was split: payload up to the dam, and the head of what follows behind it. */
+  #fitsLeft = 0;
+  #restHead = NOTHING;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -77,14 +83,39 @@ export class ServerSide implements FrameSink {
       this.#dataPasses = true;
     }
     if (!this.#dataPasses) return;
-    clientWindow.use(length);
     clientFloods.dataWasSent(length);
     toClient.frameBegins();
+    const fits = clientWindow.use(length);
+    if (fits < length && !toClient.dammed) this.#split(fits, padding, flags, bytes, start);
     toClient.pass(bytes, start, end);
   }
 
   dataContinues(bytes: Buffer, start: number, end: number): void {
-    if (this.#dataPasses) this.#exchange.toClient.pass(bytes, start, end);
+    if (!this.#dataPasses) return;
+    const { toClient } = this.#exchange;
+    let from = start;
+    if (this.#fitsLeft > 0) {
+      from = Math.min(end, start + this.#fitsLeft);
+      this.#fitsLeft -= from - start;
+      toClient.pass(bytes, start, from);
+      if (this.#fitsLeft > 0) return;
+      toClient.dam();
+      toClient.pass(this.#restHead, 0, FRAME_HEAD_BYTES);
+    }
+    toClient.pass(bytes, from, end);
+  }
+
+  /** A frame exceeds the client's room: as much as fits goes on as a frame of its own, the rest waits behind the dam. */
+  #split(fits: number, padding: number, flags: number, bytes: Buffer, start: number): void {
+    // Of a padded frame no part can be made without counting anew.
+    if (fits === 0 || padding > 0) {
+      this.#exchange.toClient.dam();
+      return;
+    }
+    this.#fitsLeft = fits;
+    this.#restHead = Buffer.allocUnsafe(FRAME_HEAD_BYTES);
+    writeFrameHead(this.#restHead, 0, this.#dataLength - fits, FrameType.DATA, flags, this.#dataStream);
+    writeFrameHead(bytes, start, fits, FrameType.DATA, 0, this.#dataStream);
   }
 
   dataEnds(): void {
@@ -95,12 +126,7 @@ export class ServerSide implements FrameSink {
     this.#exchange.toClient.frameEnds();
     if (!this.#dataEndsStream) return;
     const stream = this.#exchange.streams.get(this.#dataStream);
-    if (stream !== undefined) this.#serverDone(stream);
-  }
-
-  #serverDone(stream: Stream): void {
-    stream.serverDone = true;
-    if (stream.clientDone) this.#exchange.end(stream, "--", undefined);
+    if (stream !== undefined) this.#exchange.serverDone(stream);
   }
 
   // Heads.
@@ -120,7 +146,7 @@ export class ServerSide implements FrameSink {
     if (!goesOn) this.#blocks.withheld(this.decoder.changes !== changes);
     else if (this.#blocks.writesAnew) this.#blocks.anew(block, head.fields, undefined);
     else this.#blocks.verbatim(block, undefined);
-    if (goesOn && stream !== undefined && block.endStream) this.#serverDone(stream);
+    if (goesOn && stream !== undefined && block.endStream) this.#exchange.serverDone(stream);
   }
 
   /** A head of an open stream: interim, final, or trailers. @returns whether it goes on */

@@ -25,6 +25,11 @@ export class Stream {
   serverDone = false;
 }
 
+/** Whether Content-Length and the sum of DATA still agree (RFC 9113 §8.1.1). @param ends  no more DATA will come */
+export function lengthHolds({ bodyBytes, bodyBytesDue }: Stream, ends: boolean): boolean {
+  return bodyBytesDue < 0 || (ends ? bodyBytes === bodyBytesDue : bodyBytes <= bodyBytesDue);
+}
+
 /** Ids of streams that ended here but not yet, for all we know, on the peer's side. */
 const ENDED_HERE_MAX = 1_024;
 

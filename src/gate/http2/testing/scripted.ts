@@ -1,8 +1,9 @@
-import { HpackDecoder } from "../../wire/http2/index.ts";
-import type { Relay, RelayContext } from "../relay.ts";
-import { FakeLane } from "../testing.ts";
-import { createHttp2Relay } from "./relay.ts";
-import { type Frame, frame, framesOf } from "./testing.ts";
+import type { Guard } from "../../../policy/guard.ts";
+import { HpackDecoder } from "../../../wire/http2/index.ts";
+import type { Relay, RelayContext } from "../../relay.ts";
+import { FakeLane } from "../../testing.ts";
+import { createHttp2Relay } from "../relay.ts";
+import { type Frame, frame, framesOf } from "./loopback.ts";
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 export const SETTINGS = frame(4, 0, 0);
@@ -19,6 +20,18 @@ export const GET: readonly Field[] = [
   [":path", "/api/v1/pods"],
 ];
 export const POST: readonly Field[] = [[":method", "POST"], ...GET.slice(1)];
+
+export const OK: readonly Field[] = [[":status", "200"]];
+/** The fields of `GET` as `atServer` spells them. */
+export const HEAD = ":method: GET | :scheme: https | :authority: api.example.com | :path: /api/v1/pods";
+
+/** A request that `misdirected` refuses, since it is for another cluster. */
+export const OTHER: readonly Field[] = GET.map(([name, value]) =>
+  name === ":authority" ? [name, "other.example.com"] : [name, value],
+);
+export const OTHER_POST: readonly Field[] = [[":method", "POST"], ...OTHER.slice(1)];
+export const misdirected: Guard = ({ authority }) =>
+  authority === "other.example.com" ? { kind: "refuse", reason: "wrong_authority" } : { kind: "pass" };
 
 function text(value: string): Buffer {
   const bytes = Buffer.from(value, "latin1");

@@ -1,8 +1,8 @@
 import * as net from "node:net";
-import type { GateEvent, LaneFacts } from "../../events/index.ts";
-import { listen, NodeConnection } from "../../socket/index.ts";
-import type { Relay, RelayContext } from "../relay.ts";
-import { createHttp2Relay } from "./relay.ts";
+import type { GateEvent, LaneFacts } from "../../../events/index.ts";
+import { listen, NodeConnection } from "../../../socket/index.ts";
+import type { Relay, RelayContext } from "../../relay.ts";
+import { createHttp2Relay } from "../relay.ts";
 
 /** What crossed the gate on one lane, each direction on each leg. */
 export interface Recording {
