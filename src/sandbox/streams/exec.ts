@@ -49,12 +49,12 @@ function runOnTerminal(
   terminal.then(
     (started) => {
       kill = started.kill;
-      if (isGone) return kill();
-      connect(started.child, streams);
       whenEnded(started.child, (status) => {
         started.cleanUp();
         finish(streams, status);
       });
+      if (isGone) kill();
+      else connect(started.child, streams);
     },
     (error: Error) => finish(streams, internalError(error.message)),
   );
