@@ -3,6 +3,9 @@ import type { Standing } from "./standing.ts";
 
 export type Due = "head" | "keep-alive" | "client" | "server-head" | "server-data" | "client-fin";
 
+/** How long a client that has sent FIN is still answered, unless `timeout client-fin` says otherwise. */
+const CLIENT_FIN_MS_DEFAULT = 10_000;
+
 /** Keeps the next deadline, with HAProxy's meaning of the timeouts (manual §4.2), and what is due then. */
 export class Deadlines {
   readonly #timeouts: RelayTimeouts;
@@ -33,6 +36,11 @@ export class Deadlines {
     const isDue = this.#at <= nowMs;
     this.#wakesAt = isDue ? Number.POSITIVE_INFINITY : this.#at;
     return isDue ? this.#due : this.#at;
+  }
+
+  /** @returns until when a client is still answered that sends FIN now. */
+  afterClientFin(nowMs: number): number {
+    return nowMs + (this.#timeouts.clientFinMs ?? CLIENT_FIN_MS_DEFAULT);
   }
 
   #look(standing: Standing): void {

@@ -1,4 +1,4 @@
-import type { ReasonCode } from "../../events/index.ts";
+import { REASONS, type ReasonCode } from "../../events/index.ts";
 import type { Due } from "./deadlines.ts";
 import type { Standing } from "./standing.ts";
 
@@ -41,7 +41,7 @@ function cut(termination: string, reason: ReasonCode): Ending {
  * a while. One that streams (a watch, a log) may last a day: there FIN means that nobody reads any more, as HAProxy
  * takes it since 3.3.
  */
-export function whenClientEnds(standing: Standing): Ending {
+export function clientEnds(standing: Standing): Ending {
   switch (standing.phase) {
     case "idle":
       return CLOSE;
@@ -57,7 +57,7 @@ export function whenClientEnds(standing: Standing): Ending {
   }
 }
 
-export function whenClientCloses(standing: Standing): Ending {
+export function clientCloses(standing: Standing): Ending {
   switch (standing.phase) {
     case "idle":
       return DROP;
@@ -73,7 +73,7 @@ export function whenClientCloses(standing: Standing): Ending {
 }
 
 /** @param inOrder  by FIN, not by a reset: only that may end a body that has no other end. */
-export function whenServerLeaves(standing: Standing, inOrder: boolean): Ending {
+export function serverLeaves(standing: Standing, inOrder: boolean): Ending {
   switch (standing.phase) {
     case "idle":
       // As if the client were connected directly. But one that has not asked anything yet would only see its first
@@ -91,7 +91,7 @@ export function whenServerLeaves(standing: Standing, inOrder: boolean): Ending {
   }
 }
 
-export function whenDue(due: Due, standing: Standing): Ending {
+export function tooSlow(due: Due, standing: Standing): Ending {
   switch (due) {
     case "head":
       return answer("head_too_slow");
@@ -105,5 +105,16 @@ export function whenDue(due: Due, standing: Standing): Ending {
       return cut("sD", "server_idle");
     case "client-fin":
       return cut(standing.answerBegun ? "CD" : "CH", "client_gone");
+  }
+}
+
+export function aborted(standing: Standing, reason: ReasonCode): Ending {
+  switch (standing.phase) {
+    case "idle":
+      return DROP;
+    case "over":
+      return IGNORE;
+    default:
+      return cut(REASONS[reason].termination, reason);
   }
 }

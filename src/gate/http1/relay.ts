@@ -3,7 +3,7 @@ import { judge, type Permit } from "../../policy/guard.ts";
 import { FAULTS, type Http1Fault, RequestReader, ResponseReader } from "../../wire/http1/index.ts";
 import type { Relay, RelayContext } from "../relay.ts";
 import { Deadlines } from "./deadlines.ts";
-import { type Ending, whenClientCloses, whenClientEnds, whenDue, whenServerLeaves } from "./endings.ts";
+import * as when from "./endings.ts";
 import { Exchange } from "./exchange.ts";
 import { addClosingResponseHead, addRequestHead, forwardedForLine, requestFieldRule } from "./head-edits.ts";
 import { Leg } from "./leg.ts";
@@ -14,8 +14,6 @@ import { enter, type Phase, type Standing } from "./standing.ts";
 
 /** Heads of answers; API servers send a few hundred bytes. */
 const RESPONSE_HEAD_BYTES_MAX = 131_072;
-/** How long a client that has sent FIN is still answered, unless `timeout client-fin` says otherwise. */
-const CLIENT_FIN_MS_DEFAULT = 10_000;
 
 export function createHttp1Relay(context: RelayContext): Relay {
   return new Http1Relay(context);
@@ -138,8 +136,7 @@ class Http1Relay implements Relay, Standing {
 
   #takeRequestEnd(): void {
     this.requestDone = true;
-    const { method, hasBody } = this.#request;
-    this.#flushToServer(!hasBody && (method === "GET" || method === "HEAD"));
+    this.#flushToServer(this.#request.isPlainRead);
     // From here on it is the server's turn.
     this.server.activeAt = this.client.activeAt;
     const rest = this.#request.takeRest();
@@ -289,11 +286,11 @@ class Http1Relay implements Relay, Standing {
   // Who leaves, and what took too long: endings.ts decides.
 
   clientEnd(): void {
-    this.#settle(whenClientEnds(this));
+    this.#settle(when.clientEnds(this));
   }
 
   clientClosed(_code: string | undefined): void {
-    this.#settle(whenClientCloses(this));
+    this.#settle(when.clientCloses(this));
   }
 
   serverEnd(): void {
@@ -308,22 +305,22 @@ class Http1Relay implements Relay, Standing {
     if (this.server.connection === undefined) return;
     this.server.replace(undefined);
     this.server.activeAt = this.#context.now();
-    this.#settle(whenServerLeaves(this, inOrder));
+    this.#settle(when.serverLeaves(this, inOrder));
   }
 
   checkTimeouts(nowMs: number): number {
     if (this.phase === "over") return Number.POSITIVE_INFINITY;
     const due = this.#deadlines.check(this, nowMs);
     if (typeof due === "number") return due;
-    this.#settle(whenDue(due, this));
+    this.#settle(when.tooSlow(due, this));
     return Number.POSITIVE_INFINITY;
   }
 
   #arm(): void {
-    if (this.phase !== "over") this.#deadlines.arm(this);
+    this.#deadlines.arm(this);
   }
 
-  #settle(ending: Ending): void {
+  #settle(ending: when.Ending): void {
     switch (ending.kind) {
       case "ignore":
         return;
@@ -339,8 +336,7 @@ class Http1Relay implements Relay, Standing {
         this.#finish(true);
         return;
       case "linger":
-        this.clientFinAt =
-          this.#context.now() + (this.#context.timeouts.clientFinMs ?? CLIENT_FIN_MS_DEFAULT);
+        this.clientFinAt = this.#deadlines.afterClientFin(this.#context.now());
         this.#arm();
         return;
       case "repeat":
@@ -385,8 +381,8 @@ class Http1Relay implements Relay, Standing {
   }
 
   #refuseResponse(fault: Http1Fault = "bad_status_line"): void {
-    if (this.answerBegun) this.#cut("PD", "server_bad_response");
-    else this.#answerLast("server_bad_response", sentenceWith("server_bad_response", FAULTS[fault]));
+    const message = sentenceWith("server_bad_response", FAULTS[fault]);
+    this.#answerLast("server_bad_response", message, this.answerBegun ? "PD" : undefined);
   }
 
   /** A guard's no to a well-formed request: the lane goes on where nothing of that request is still to come. */
@@ -427,9 +423,7 @@ class Http1Relay implements Relay, Standing {
   }
 
   abort(reason: ReasonCode): void {
-    if (this.phase === "over") return;
-    if (this.phase === "idle") this.#settle({ kind: "drop" });
-    else this.#cut(REASONS[reason].termination, reason);
+    this.#settle(when.aborted(this, reason));
   }
 
   #cut(termination: string, reason: ReasonCode): void {

@@ -70,6 +70,11 @@ export class RequestReader extends MessageReader {
     this.#rule = rule;
   }
 
+  /** GET or HEAD without a body: to send it twice does no harm (RFC 9110 §9.2.2). */
+  get isPlainRead(): boolean {
+    return !this.hasBody && (this.method === "GET" || this.method === "HEAD");
+  }
+
   protected override beginHead(): void {
     this.authority = undefined;
     this.userAgent = undefined;
