@@ -75,8 +75,9 @@ export class Checks implements Attendant {
     this.#health = afterCheck(this.#health, finding.kind === "passed", this.#check);
     if (finding.kind === "failed") {
       if (wasUp && !isUp(this.#health)) server.change(false, finding.reason, finding.detail, tookMs);
-      // Down all the same, but now for another reason: the person who mends it wants to know.
-      else if (!wasUp && finding.reason !== this.#lastReason) server.note(finding.reason, finding.detail);
+      else if (!wasUp && finding.reason !== this.#lastReason) {
+        server.stillDown(finding.reason, finding.detail);
+      }
       this.#lastReason = finding.reason;
       return;
     }

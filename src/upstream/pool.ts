@@ -1,4 +1,4 @@
-import type { Tell } from "../events/index.ts";
+import { REASONS, type Reason, type ReasonCode, type Tell } from "../events/index.ts";
 import type { Backend, Server } from "../model/index.ts";
 import { createBalance, usableServers } from "./balance.ts";
 import { Checks } from "./check.ts";
@@ -42,6 +42,8 @@ export interface Pool {
   stop(): void;
   /** The server for the next lane; undefined: none is up with a place left. */
   pick(want: PickWant): PoolServer | undefined;
+  /** Why `pick` has none, for the client: the one reason for which all are down, where there is one. */
+  readonly noServer: ReasonCode;
 }
 
 /** Between the first looks at servers without a check. */
@@ -96,5 +98,19 @@ export function createPool(options: PoolOptions): Pool {
       const usable = usableServers(servers, avoid);
       return usable.length === 0 ? undefined : choose(usable, clientAddress);
     },
+    get noServer() {
+      const reasons = new Set(
+        servers.filter(({ server }) => !server.disabled).map((server) => server.downReason),
+      );
+      const [reason] = reasons;
+      return reasons.size === 1 && reason !== undefined && isNoServer(reason) ? reason : "no_server";
+    },
   };
+}
+
+/** A reason that a client can be told of in place of `no_server`: it ends a request in the same way. */
+function isNoServer(code: ReasonCode): boolean {
+  const { status, termination }: Reason = REASONS[code];
+  const none: Reason = REASONS.no_server;
+  return status === none.status && termination === none.termination;
 }

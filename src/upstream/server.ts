@@ -47,6 +47,7 @@ export class PoolServer {
   #lanes = 0;
   #openStreams = 0;
   #dialsUnderWay = 0;
+  #downReason: ReasonCode | undefined;
   /** The last failure told, when, and whether its end is still to be told. */
   #noted: ReasonCode | undefined;
   #notedAt = Number.NEGATIVE_INFINITY;
@@ -74,6 +75,11 @@ export class PoolServer {
 
   get up(): boolean {
     return this.#up;
+  }
+
+  /** Why it is down; undefined: it is up, or down by its line in the file. */
+  get downReason(): ReasonCode | undefined {
+    return this.#downReason;
   }
 
   /** What it speaks, best first; undefined: not learnt yet, so dial first and see. */
@@ -166,6 +172,7 @@ export class PoolServer {
   change(up: boolean, reason: ReasonCode, detail: string, checkMs: number): void {
     if (this.#up === up || this.server.disabled) return;
     this.#up = up;
+    this.#downReason = up ? undefined : reason;
     this.#noted = undefined;
     this.#noteOpen = false;
     const { tell, backend, left } = this.around;
@@ -181,6 +188,12 @@ export class PoolServer {
       activeLeft: active,
       backupLeft: backup,
     });
+  }
+
+  /** Down as before, but now for another reason: the person who mends it wants to know. */
+  stillDown(reason: ReasonCode, detail: string): void {
+    this.#downReason = reason;
+    this.note(reason, detail);
   }
 
   /** Says something that does not change its state. */

@@ -14,6 +14,7 @@ export class Watch implements Attendant {
   readonly #server: PoolServer;
   readonly #over = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #running = false;
   #busy = false;
   #failures = 0;
 
@@ -22,10 +23,12 @@ export class Watch implements Attendant {
   }
 
   start(delayMs: number): void {
+    this.#running = true;
     this.#schedule(delayMs);
   }
 
   stop(): void {
+    this.#running = false;
     this.#over.abort();
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -40,7 +43,7 @@ export class Watch implements Attendant {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#busy || this.#timer !== undefined || this.#over.signal.aborted) return;
+    if (!this.#running || this.#busy || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => void this.#look(), delayMs);
   }
 
