@@ -22,6 +22,7 @@ export interface Upstream {
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BODY_BYTES = 1_024;
+const STOP_MS = 5_000;
 
 /** nginx with a fixed answer of 1 KB over TLS 1.3, h1 and h2, one cipher. */
 export async function startUpstream(): Promise<Upstream> {
@@ -85,7 +86,7 @@ async function writeConfiguration(upstream: Upstream, name: string): Promise<{ f
     file,
     `global
     nbthread 1
-    maxconn 20000
+    maxconn 8000
 
 defaults
     mode http
@@ -137,11 +138,19 @@ async function answers(port: number): Promise<void> {
   }
 }
 
+/** SIGTERM, so that nginx takes its worker along; what has not ended then is killed. */
 function stopChild(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve();
-    child.on("exit", () => resolve());
-    child.kill("SIGKILL");
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    const kill = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    child.on("close", () => {
+      clearTimeout(kill);
+      resolve();
+    });
+    child.kill("SIGTERM");
   });
 }
 
