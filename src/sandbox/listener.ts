@@ -107,7 +107,7 @@ function createTlsServer(options: SandboxOptions): Server {
   // As kube-apiserver's idle timeout; Node's own default of 5 s would close kept connections under the client's hands.
   const idleMs = 90_000;
   if (!alpn.includes("h2")) return createServer({ ...tls, keepAliveTimeout: idleMs });
-  const server = createSecureServer({ ...tls, allowHTTP1, settings: { enableConnectProtocol: false } });
+  const server = createSecureServer({ ...tls, allowHTTP1, settings: { maxConcurrentStreams: 100 } });
   return Object.assign(server, { keepAliveTimeout: idleMs });
 }
 

@@ -14,6 +14,7 @@ export interface PodPorts {
 /** What the pods' containers listen with: one HTTP server and one echo server for all of them. */
 export async function startPodPorts(): Promise<PodPorts> {
   const http = createHttpServer((request, response) => {
+    response.sendDate = false; // the same request brings the same bytes
     response.setHeader("content-type", "text/plain");
     response.end(`hello from the sandbox: ${request.method} ${request.url}\n`);
   });

@@ -64,15 +64,18 @@ export class Pods {
     this.store.replace(pods, running(pod, `10.244.0.${this.addresses}`));
   }
 
-  /** Lets a pod end: Terminating first, gone a moment later. */
-  end(key: ObjectKey): KubeObject {
+  /**
+   * Lets a pod end: Terminating first, gone a moment later.
+   * @param graceSeconds  it takes the whole of it; undefined: `stopMs`
+   */
+  end(key: ObjectKey, graceSeconds?: number): KubeObject {
     const pod = clone(this.store.get(pods, key));
     if (pod.metadata.deletionTimestamp !== undefined) return pod;
     pod.metadata.deletionTimestamp = timestamp(new Date());
-    pod.metadata.deletionGracePeriodSeconds = 30;
+    pod.metadata.deletionGracePeriodSeconds = graceSeconds ?? 30;
     const ending = this.store.replace(pods, pod);
     const uid = textAt(pod, "metadata", "uid");
-    this.later(this.options.stopMs, () => {
+    this.later(graceSeconds === undefined ? this.options.stopMs : graceSeconds * 1000, () => {
       if (textAt(this.store.find(pods, key), "metadata", "uid") === uid) this.store.remove(pods, key);
     });
     return ending;

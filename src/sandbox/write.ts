@@ -240,7 +240,7 @@ export async function serveDelete(
   }
   const isDry = isDryRun(call) || listAt(options, "dryRun").includes("All");
   if (resource.plural === "pods") {
-    return sendObject(call, 200, resource, isDry ? present : cluster.pods.end(keyOf(present)));
+    return sendObject(call, 200, resource, isDry ? present : endPod(cluster, present, options));
   }
   if (resource.plural === "namespaces") {
     return sendObject(call, 200, resource, isDry ? present : deleteNamespace(cluster, target.name));
@@ -258,6 +258,11 @@ export async function serveDelete(
       uid,
     },
   });
+}
+
+function endPod(cluster: Cluster, pod: KubeObject, options: Json): KubeObject {
+  const grace = at(options, "gracePeriodSeconds");
+  return cluster.pods.end(keyOf(pod), typeof grace === "number" ? grace : undefined);
 }
 
 function deleteNamespace(cluster: Cluster, name: string): KubeObject {

@@ -34,13 +34,14 @@ export const living: readonly KubectlCase[] = [
   { name: "annotate", args: ["annotate", "pod", "demo", "note=kept"], stdout: "pod/demo annotated\n" },
   {
     name: "delete without waiting",
-    args: ["delete", "pod", "demo", "--wait=false"],
+    args: ["delete", "pod", "demo", "--wait=false", "--grace-period=2"],
     stdout: /^pod "demo" deleted/,
   },
   {
     name: "wait until it is gone",
     versions: onlyNew, // 1.20 calls it an error when the pod has gone already
     args: ["wait", "--for=delete", "pod/demo", "--timeout=20s"],
+    stdout: "pod/demo condition met\n",
   },
   {
     name: "run",

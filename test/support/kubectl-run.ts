@@ -111,6 +111,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, "<time>"],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uid>"],
   [/(resourceVersion"?: ?)"\d+"/g, '$1"<version>"'],
+  [/^[\w-]{43}$/gm, "<token>"],
   [/\b10\.244\.0\.\d+/g, "<pod address>"],
   [/\bstill here, \d+/g, "still here, <n>"],
   [/(?<=[ \t])(\d+[smhd])+(?=\s|$)/gm, "<age>"],
