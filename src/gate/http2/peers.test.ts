@@ -105,12 +105,13 @@ test("Node: a lane is drained while a stream goes on", async () => {
       const watch = client.request({ ":path": "/watch", ":method": "POST" });
       await once(watch, "data");
       const goaway = once(client, "goaway");
+      const closed = once(client, "close");
       gate.relays[0]?.drain();
       await goaway;
       watch.write("finish");
       watch.end();
       await once(watch, "end");
-      await once(client, "close");
+      await closed;
       const goaways = framesOf(gate.recordings[0]?.toClient ?? []).filter(({ type }) => type === 7);
       const lastIds = goaways.map(({ payload }) => payload.readUInt32BE(0));
       // A third is the server's own, in answer to the client's.
@@ -127,6 +128,7 @@ test("Node: without a server each request has its Status, also one with a large 
   await withGate(undefined, async (gate) => {
     const client = http2.connect(`http://127.0.0.1:${gate.port}`);
     client.on("error", () => {});
+    const closed = once(client, "close");
     const [status, body] = await exchange(
       client,
       { ":path": "/api/v1/pods", ":method": "POST" },
@@ -134,7 +136,7 @@ test("Node: without a server each request has its Status, also one with a large 
     );
     assert.equal(status, 503);
     assert.equal(JSON.parse(body).reason, "ServiceUnavailable");
-    await once(client, "close");
+    await closed;
   });
 });
 

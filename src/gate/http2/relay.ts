@@ -155,6 +155,7 @@ class Http2Relay implements Relay {
     unfinished.resetDue(nowMs, toClient);
     if (nowMs >= farewell.finalDueAt) farewell.finish(toClient, streams.lastId, ErrorCode.NO_ERROR);
     if (nowMs >= this.#localEndAt) {
+      unfinished.resetDue(Number.POSITIVE_INFINITY, toClient);
       this.#leave("SC", this.#context.noServer);
       return Number.POSITIVE_INFINITY;
     }

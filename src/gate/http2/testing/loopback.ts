@@ -30,6 +30,9 @@ class RecordingConnection extends NodeConnection {
   }
 }
 
+/** As a lane does: a peer that does not close is cut. */
+const LINGER_MS = 500;
+
 const NO_TIMEOUTS: RelayContext["timeouts"] = {
   clientMs: undefined,
   serverMs: undefined,
@@ -107,13 +110,18 @@ function serveLane(client: RecordingConnection, server: RecordingConnection | un
     now: () => performance.now(),
     wallClock: () => Date.now(),
     wake: (atMs) => {
-      setTimeout(() => relay.checkTimeouts(performance.now()), atMs - performance.now()).unref();
+      const look = () => {
+        const nextAtMs = relay.checkTimeouts(performance.now());
+        if (Number.isFinite(nextAtMs)) context.wake(nextAtMs);
+      };
+      setTimeout(look, Math.ceil(atMs - performance.now())).unref();
     },
     redial: async () => undefined,
     becomeTunnel: () => {},
     close: () => {
       client.end();
       server?.end();
+      setTimeout(destroy, LINGER_MS).unref();
     },
     destroy,
     ...kept.options,
