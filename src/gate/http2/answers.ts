@@ -18,8 +18,11 @@ export function answerFrames(streamId: number, answer: LocalAnswer, withBody: bo
     new HeaderField(":status", String(answer.status)),
     new HeaderField("content-type", answer.contentType),
     new HeaderField("content-length", String(body.length)),
-    new HeaderField("cache-control", "no-cache, private"),
+    new HeaderField("cache-control", "no-cache"),
   ];
+  // RFC 9110 §15.5.6 demands it; only CONNECT is ever answered so.
+  if (answer.status === 405)
+    fields.push(new HeaderField("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
   const head = headerFrames(streamId, !withBody, { fields });
   if (!withBody) return head;
   const frames = Buffer.allocUnsafe(head.length + FRAME_HEAD_BYTES + body.length);

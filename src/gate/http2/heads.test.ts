@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HeaderField } from "../../wire/http2/index.ts";
 import { RequestHead } from "./heads.ts";
-import { pathFault } from "./path.ts";
 
 type Field = readonly [string, string];
 const GET: readonly Field[] = [
@@ -63,6 +62,11 @@ for (const { rule, fields } of [
   { rule: "two lengths", fields: [...GET, ["content-length", "0"], ["content-length", "0"]] },
   { rule: "a length that is no number", fields: [...GET, ["content-length", "+1"]] },
   { rule: "a length without a body", fields: [...GET, ["content-length", "1"]] },
+  { rule: "a path without a slash", fields: withValue(":path", "api") },
+  { rule: "a whole URL as path", fields: withValue(":path", "https://api.example.com/api") },
+  { rule: "a space in the path", fields: withValue(":path", "/a b") },
+  { rule: "a fragment in the path", fields: withValue(":path", "/a#b") },
+  { rule: "a byte above ASCII in the path", fields: withValue(":path", "/\x80") },
   { rule: "* for anything but OPTIONS", fields: withValue(":path", "*") },
 ] satisfies { rule: string; fields: readonly Field[] }[]) {
   test(`refuses ${rule} (RFC 9113 §8.2, §8.3, or DESIGN §5)`, () => {
@@ -126,40 +130,3 @@ test("a head leaves nothing behind for the next one", () => {
   assert.equal(head.authority, undefined);
   assert.equal(head.contentLength, -1);
 });
-
-for (const path of [
-  "//api",
-  "/api//v1",
-  "/api/./v1",
-  "/api/../v1",
-  "/..",
-  "/api/.",
-  "/api/%2e%2E/v1",
-  "/api/.%2e",
-  "/api%2fv1",
-  "/api%2Fv1",
-  "/api%5cv1",
-  "/api\\v1",
-  "/api#x",
-  "/a b",
-  "/\x80",
-  "api",
-  "https://api.example.com/api",
-  "",
-  "/..?x=1",
-]) {
-  test(`refuses the path ${JSON.stringify(path)}`, () => assert.notEqual(pathFault(path), undefined));
-}
-
-for (const path of [
-  "/",
-  "/api/",
-  "/api/v1/namespaces/x/pods/web/exec?command=sh&command=-c&stdin=true",
-  "/api/v1/pods?fieldSelector=metadata.name%3Dweb&x=//../%2f",
-  "/apis/...",
-  "/a/..b/.c/d.",
-  "/openapi/v3?hash=A%2FB",
-  "/%2",
-]) {
-  test(`lets the path ${JSON.stringify(path)} pass`, () => assert.equal(pathFault(path), undefined));
-}

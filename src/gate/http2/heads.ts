@@ -1,6 +1,5 @@
 import { isRemovedHeader } from "../../policy/headers.ts";
 import type { FieldSink, HeaderField } from "../../wire/http2/index.ts";
-import { pathFault } from "./path.ts";
 
 /** What a field of a request is to the gate; kept in `HeaderField.mark`, so an indexed field is looked at once. */
 const Mark = {
@@ -118,8 +117,9 @@ export class RequestHead implements FieldSink {
         this.#takeLength(field.value);
         return;
       case Mark.BAD_PATH:
+        // For the log, and for the answer's form.
         this.target = field.value;
-        this.fault ??= pathFault(field.value);
+        this.fault ??= SENTENCES[mark];
         return;
       default:
         this.fault ??= SENTENCES[mark];
@@ -180,6 +180,7 @@ const SENTENCES: Readonly<Record<number, string>> = {
   [Mark.BAD_VALUE]: "a field value holds a byte it may not hold",
   [Mark.CONNECTION_SPECIFIC]: "a field belongs to HTTP/1 connections",
   [Mark.UNKNOWN_PSEUDO]: "a pseudo-header is unknown",
+  [Mark.BAD_PATH]: "the path does not begin with a slash, or holds a byte that no path may hold",
   [Mark.SHADOW]: "a field name is an identity header's with underscores",
 };
 
@@ -193,7 +194,7 @@ function markOf(field: HeaderField): number {
     case Mark.METHOD:
       return isToken(value) ? Mark.METHOD : Mark.BAD_VALUE;
     case Mark.PATH:
-      return pathFault(value) === undefined ? Mark.PATH : Mark.BAD_PATH;
+      return isOriginForm(value) ? Mark.PATH : Mark.BAD_PATH;
     case Mark.AUTHORITY:
     case Mark.HOST:
       return isAuthority(value) ? named : Mark.BAD_VALUE;
@@ -229,6 +230,11 @@ function isFieldName(name: string): boolean {
 
 function isToken(text: string): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+}
+
+/** What a path means is a guard's to judge; here it is only one (RFC 9113 §8.3.1; `*` for OPTIONS). */
+function isOriginForm(text: string): boolean {
+  return /^\/[!"$-~]*$/.test(text) || text === "*";
 }
 
 /** A host and a port, without userinfo (RFC 9113 §8.3.1). */

@@ -131,6 +131,30 @@ test("a head above the limit gets 431 and the lane goes on", () => {
   assert.deepEqual(script.atServer(), [`HEADERS 3 end ${HEAD}`]);
 });
 
+for (const { rule, fields, status, says } of [
+  {
+    rule: "CONNECT",
+    fields: [
+      [":method", "CONNECT"],
+      [":authority", "x:443"],
+    ],
+    status: 405,
+    says: "CONNECT",
+  },
+  { rule: "a malformed request", fields: [...GET, ["Accept", "*/*"]], status: 400, says: "lower-case token" },
+  { rule: "a path that is none", fields: [...GET.slice(0, 3), [":path", "x"]], status: 400, says: "slash" },
+] satisfies { rule: string; fields: readonly Field[]; status: number; says: string }[]) {
+  test(`${rule} is answered with ${status} and why, and the lane goes on`, () => {
+    const script = new Scripted().begun();
+    script.client(headers(1, fields), headers(3, GET));
+    const [head = "", body = ""] = script.atClient();
+    assert.ok(head.startsWith(`HEADERS 1 :status: ${status}`));
+    assert.ok(body.includes(says), body);
+    assert.deepEqual(script.atServer(), [`HEADERS 3 end ${HEAD}`]);
+    assert.match(script.ended()[0] ?? "", new RegExp(`${status} PR--$`));
+  });
+}
+
 test("streams above the cap are refused as not processed", () => {
   const script = new Scripted().begun();
   for (let id = 1; id <= 501; id += 2) script.client(headers(id, GET));

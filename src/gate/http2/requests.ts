@@ -1,4 +1,4 @@
-import type { ReasonCode } from "../../events/index.ts";
+import { REASONS, type ReasonCode } from "../../events/index.ts";
 import { redactHeader, redactTarget } from "../../kubernetes/index.ts";
 import { type Ask, judge, type Permit } from "../../policy/guard.ts";
 import { isRemovedHeader } from "../../policy/headers.ts";
@@ -122,7 +122,7 @@ export class Requests {
       return {
         kind: "refuse",
         reason: "bad_request",
-        message: `the gate refused this request: ${head.fault}`,
+        message: `${REASONS.bad_request.sentence}: ${head.fault}`,
       };
     }
     const ask = this.#ask;
