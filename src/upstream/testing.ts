@@ -116,7 +116,12 @@ export function tlsServer(
 }
 
 export function tcpServer(talk?: (socket: net.Socket) => void): Promise<Loopback> {
-  return loopback(net.createServer((socket) => talk?.(socket)));
+  return loopback(
+    net.createServer((socket) => {
+      talk?.(socket);
+      socket.resume(); // a paused socket does not notice that its peer has left
+    }),
+  );
 }
 
 export async function loopback(server: net.Server, port = 0): Promise<Loopback> {
