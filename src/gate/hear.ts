@@ -1,5 +1,5 @@
 import type { ReasonCode } from "../events/index.ts";
-import type { NodeConnection } from "../socket/index.ts";
+import type { ConnectionHandler, NodeConnection } from "../socket/index.ts";
 import { type ClientHello, readClientHello } from "../wire/client-hello.ts";
 
 /** The first bytes of a client that speaks TLS. They are not consumed: TLS or the server must be given them again. */
@@ -23,31 +23,35 @@ const PLAIN_HTTP_ANSWER = Buffer.from(
     "Client sent an HTTP request to an HTTPS server.\n",
 );
 
-/** Time for the client to read that answer before the connection is cut. */
-const PLAIN_HTTP_LINGER_MS = 1_000;
+const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /**
- * Waits for the ClientHello on a freshly accepted connection.
- * @param timeoutMs  from now; the connection is closed when it passes
+ * Waits for the ClientHello on a freshly accepted connection, and leaves it paused. One that brings something else is
+ * destroyed, or told in HTTP and left to be closed in order.
+ * @param timeoutMs  from now; the connection is destroyed when it passes
+ * @param gone       gives up; resolves to undefined
  */
 export function hearClientHello(
   raw: NodeConnection,
   timeoutMs: number | undefined,
-): Promise<Heard | NotHeard> {
+  gone: AbortSignal,
+): Promise<Heard | NotHeard | undefined> {
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
     const timer =
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => fail("handshake_timeout", "no ClientHello"), timeoutMs);
-    const settle = (result: Heard | NotHeard) => {
+    const settle = (result: Heard | NotHeard | undefined) => {
       clearTimeout(timer);
+      gone.removeEventListener("abort", giveUp);
       raw.pause();
+      raw.handler = IGNORE;
       resolve(result);
     };
+    const giveUp = () => settle(undefined);
     const fail = (reason: ReasonCode, detail: string) => {
       settle({ kind: "not-heard", reason, detail, silent: bytes.length === 0 });
-      raw.handler = { data() {}, drain() {}, end() {}, closed() {} };
       raw.destroy();
     };
     const read = () => {
@@ -57,12 +61,8 @@ export function hearClientHello(
     };
     const refuse = (what: "http" | "garbage") => {
       if (what === "garbage") return fail("not_tls", "the first bytes are not a TLS ClientHello");
-      settle({ kind: "not-heard", reason: "plain_http", detail: "plain HTTP to a TLS port", silent: false });
-      const leave = setTimeout(() => raw.destroy(), PLAIN_HTTP_LINGER_MS);
-      raw.handler = { data() {}, drain() {}, end: () => raw.destroy(), closed: () => clearTimeout(leave) };
       raw.write(PLAIN_HTTP_ANSWER);
-      raw.end();
-      raw.resume();
+      settle({ kind: "not-heard", reason: "plain_http", detail: "plain HTTP to a TLS port", silent: false });
     };
     raw.handler = {
       data(chunk) {
@@ -73,6 +73,7 @@ export function hearClientHello(
       end: () => fail("handshake_closed", "the client closed before its ClientHello was complete"),
       closed: (code) => fail("handshake_closed", code ?? "closed"),
     };
+    gone.addEventListener("abort", giveUp, { once: true });
     raw.resume();
   });
 }

@@ -11,11 +11,13 @@ import type { Connection, ConnectionHandler, NodeConnection } from "../socket/in
 import type { Pool } from "../upstream/index.ts";
 import { createHttp1Relay } from "./http1/index.ts";
 import { createHttp2Relay } from "./http2/index.ts";
-import { type Entrance, type Opened, openLane } from "./open.ts";
+import { type Approach, type Entrance, type Opened, openLane } from "./open.ts";
+import { Parting } from "./parting.ts";
 import type { Relay, RelayContext, RelayTimeouts, TunnelEnd } from "./relay.ts";
 import type { Destination } from "./route.ts";
 import { ServerLeg } from "./server-leg.ts";
 import { createTunnel, type TunnelOptions } from "./tunnel.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What all lanes of the process share. */
 export interface Surroundings {
@@ -30,17 +32,13 @@ export interface Surroundings {
   laneClosed(): void;
 }
 
-/** After the last byte was written: how long a peer may take to close before it is cut. */
-const LINGER_MS = 2_000;
-/** How a peer that vanished without a word is found. */
-const KEEP_ALIVE_MS = 30_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 type Phase = "opening" | "relay" | "closing" | "closed";
 
 const next = {
-  opening: ["relay", "closed"],
+  opening: ["relay", "closing", "closed"],
   relay: ["closing", "closed"],
   closing: ["closed"],
   closed: [],
@@ -53,8 +51,8 @@ export async function serveLane(
   around: Surroundings,
 ): Promise<void> {
   const lane = new Lane(raw, entrance, around);
-  const opened = await openLane(lane.approach());
-  if (opened === undefined) lane.destroy();
+  const opened = await openLane(lane.approach(raw));
+  if (opened === undefined) lane.turnAway();
   else lane.relay(opened);
 }
 
@@ -67,12 +65,14 @@ export class Lane {
   readonly #gone = new AbortController();
   #phase: Phase = "opening";
   #client: Connection;
+  #clientWaiting = new Waiting();
   #server: Connection | undefined;
   #leg: ServerLeg | undefined;
   #backend: Backend | undefined;
   #relay: Relay | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  readonly #partings = new Set<Parting>();
 
   constructor(raw: NodeConnection, entrance: Entrance, around: Surroundings) {
     this.#client = raw;
@@ -94,7 +94,6 @@ export class Lane {
       connectMs: -1,
       retries: 0,
     };
-    raw.keepAlive(KEEP_ALIVE_MS);
     around.lanes.add(this);
     entrance.open.count += 1;
   }
@@ -104,13 +103,14 @@ export class Lane {
   }
 
   /** What `openLane` works on. */
-  approach() {
+  approach(raw: NodeConnection): Approach {
     return {
-      raw: this.#client as NodeConnection,
+      raw,
       entrance: this.#entrance,
       facts: this.facts,
       tell: this.#around.tell,
       gone: this.#gone.signal,
+      wait: (connection, halfClosed) => this.#wait(connection, halfClosed),
       routed: (destination: Destination | undefined) => this.#routed(destination),
     };
   }
@@ -121,7 +121,6 @@ export class Lane {
       opened.client.destroy();
       return;
     }
-    this.#client = opened.client;
     this.#enter("relay");
     const server = this.#leg?.connection;
     if (opened.protocol === "tcp") {
@@ -146,15 +145,26 @@ export class Lane {
     this.destroy();
   }
 
+  /** Nothing will come of it: what the client was told is flushed. */
+  turnAway(): void {
+    if (this.#client.destroyed) this.destroy();
+    else this.#close();
+  }
+
   /** Both legs go at once, without a flush. */
   destroy(): void {
     if (this.#phase === "closed") return;
     this.#enter("closed");
     this.#gone.abort();
     clearTimeout(this.#timer);
-    this.#client.handler = IGNORE;
-    this.#client.destroy();
-    this.#dropServer();
+    for (const parting of this.#partings) parting.destroy();
+    this.#partings.clear();
+    for (const leg of [this.#client, this.#server ?? this.#leg?.connection]) {
+      if (leg === undefined) continue;
+      leg.handler = IGNORE;
+      leg.destroy();
+    }
+    this.#leg?.release();
     this.#around.lanes.delete(this);
     this.#entrance.open.count -= 1;
     this.#around.laneClosed();
@@ -162,22 +172,42 @@ export class Lane {
 
   /** What was written is flushed, both sides are told the end, then the legs close. */
   #close(): void {
-    if (this.#phase !== "relay") return;
+    if (this.#phase === "closing" || this.#phase === "closed") return;
     this.#enter("closing");
+    this.#gone.abort();
     clearTimeout(this.#timer);
-    this.#dropServer();
-    // Bytes that still come are read and forgotten, so that the kernel does not answer them with a reset that would
-    // destroy what the client has not read yet.
-    this.#client.handler = { ...IGNORE, end: () => this.destroy(), closed: () => this.destroy() };
-    this.#client.end();
-    this.#client.resume();
-    this.#timer = setTimeout(() => this.destroy(), LINGER_MS);
+    const { clientFinMs, serverFinMs } = this.#timeouts();
+    const server = this.#server ?? this.#leg?.connection;
+    this.#part(this.#client, clientFinMs);
+    if (server !== undefined) this.#part(server, serverFinMs);
+    this.#leg?.release();
+  }
+
+  #part(connection: Connection, stallMs: number | undefined): void {
+    const parting = new Parting(connection, stallMs, () => {
+      this.#partings.delete(parting);
+      if (this.#partings.size === 0) this.destroy();
+    });
+    this.#partings.add(parting);
   }
 
   #enter(phase: Phase): void {
     const allowed: readonly Phase[] = next[this.#phase];
     assert(allowed.includes(phase), `a lane cannot go from ${this.#phase} to ${phase}`);
     this.#phase = phase;
+  }
+
+  /**
+   * Keeps what the client does until the relay stands.
+   * @param halfClosed  a client that has sent FIN may still be served
+   */
+  #wait(connection: Connection, halfClosed: boolean): void {
+    this.#client = connection;
+    this.#clientWaiting = new Waiting((how) => {
+      // Nobody is left to be served: a dial under way is given up.
+      if (how === "closed" || !halfClosed) this.#gone.abort();
+    });
+    connection.handler = this.#clientWaiting;
   }
 
   #routed(destination: Destination | undefined): ServerLeg {
@@ -189,7 +219,9 @@ export class Lane {
   }
 
   #attach(server: Connection | undefined): void {
-    this.#client.handler = {
+    this.#attachServer(server);
+    this.#client.resume();
+    this.#clientWaiting.handOver(this.#client, {
       data: (chunk) => this.#relay?.clientData(chunk),
       drain: () => this.#relay?.clientDrain(),
       end: () => this.#relay?.clientEnd(),
@@ -197,15 +229,14 @@ export class Lane {
         this.#relay?.clientClosed(code);
         this.destroy();
       },
-    };
-    this.#attachServer(server);
-    this.#client.resume();
+    });
   }
 
   #attachServer(server: Connection | undefined): void {
     this.#server = server;
     if (server === undefined) return;
-    server.handler = {
+    server.resume();
+    this.#leg?.handOver(server, {
       data: (chunk) => this.#relay?.serverData(chunk),
       drain: () => this.#relay?.serverDrain(),
       end: () => this.#relay?.serverEnd(),
@@ -214,23 +245,7 @@ export class Lane {
         this.#server = undefined;
         this.#relay?.serverClosed(code);
       },
-    };
-    server.resume();
-  }
-
-  #dropServer(): void {
-    if (this.#server !== undefined) {
-      this.#server.handler = IGNORE;
-      if (this.#phase === "closing") {
-        // FIN after what was written; then it has the linger time to close by itself.
-        const server = this.#server;
-        server.end();
-        server.resume();
-        setTimeout(() => server.destroy(), LINGER_MS).unref();
-      } else this.#server.destroy();
-      this.#server = undefined;
-    } else this.#leg?.connection?.destroy();
-    this.#leg?.release();
+    });
   }
 
   #context(server: Connection | undefined): RelayContext {
@@ -314,8 +329,8 @@ export class Lane {
       serverFinMs: fin.serverFinMs,
       ended: (end) => this.#tellLane({ ...end, bytesToServer: end.bytesToServer + initial.length }),
     });
-    this.#attach(server);
     if (initial.length > 0) server.write(initial);
+    this.#attach(server);
   }
 
   #becomeTunnel(early: Parameters<RelayContext["becomeTunnel"]>[0], ended: (end: TunnelEnd) => void): void {
@@ -353,7 +368,8 @@ export class Lane {
   /** Mode tcp has no answer to give: the client is cut, the log says why. */
   #refuseTunnel(): void {
     const reason = this.#leg?.failure ?? "no_route";
-    this.#tellLane({ bytesToClient: 0, bytesToServer: 0, termination: REASONS[reason].termination, reason });
+    const termination = reason === "client_gone" ? "CC" : REASONS[reason].termination;
+    this.#tellLane({ bytesToClient: 0, bytesToServer: 0, termination, reason });
     this.destroy();
   }
 

@@ -3,6 +3,7 @@ import type { LaneFacts, ReasonCode, Tell } from "../events/index.ts";
 import type { Backend, Bind, Frontend } from "../model/index.ts";
 import type { Guard } from "../policy/index.ts";
 import { acceptTls, type Connection, type NodeConnection } from "../socket/index.ts";
+import type { PoolServer } from "../upstream/index.ts";
 import { type AlpnChoice, chooseAlpn } from "./alpn.ts";
 import { hearClientHello } from "./hear.ts";
 import type { Destination, Router } from "./route.ts";
@@ -28,8 +29,13 @@ export interface Approach {
   readonly entrance: Entrance;
   readonly facts: LaneFacts;
   readonly tell: Tell;
-  /** Fires when the lane is given up from outside. */
+  /** Fires when the lane is given up: from outside, or because its client left. */
   readonly gone: AbortSignal;
+  /**
+   * The client is paused until the relay stands; what it does is kept.
+   * @param halfClosed  a client that has sent FIN may still be served (mode tcp)
+   */
+  wait(connection: Connection, halfClosed: boolean): void;
   /** The route is known: from here on there is an upstream half. */
   routed(destination: Destination | undefined): ServerLeg;
 }
@@ -70,14 +76,16 @@ export async function openLane(approach: Approach): Promise<Opened | undefined> 
     destination?.tls === "passthrough" ||
     (entrance.frontend.mode === "tcp" && entrance.bind.tls === undefined)
   ) {
+    approach.wait(raw, true);
     await leg.dial([]);
     return { client: raw, protocol: "tcp", initial: client.initial };
   }
+  approach.wait(raw, false);
   if (entrance.bind.tls === undefined) {
     await leg.dial(["http/1.1"]);
     return { client: raw, protocol: "http/1.1", initial: NOTHING };
   }
-  return terminate(approach, client, leg);
+  return terminate(approach, client, destination?.byRule === true, leg);
 }
 
 /** Reads the ClientHello where the bind needs one. */
@@ -86,16 +94,22 @@ async function introduce(approach: Approach): Promise<Introduction | undefined> 
   if (bind.tls === undefined && bind.inspect === "none") {
     return { initial: NOTHING, serverName: undefined, alpn: undefined };
   }
-  const heard = await hearClientHello(approach.raw, bind.inspectDelayMs ?? handshakeMs(frontend));
+  const limitMs = bind.inspectDelayMs ?? handshakeMs(frontend);
+  const heard = await hearClientHello(approach.raw, limitMs, approach.gone);
+  if (heard === undefined) return undefined;
   if (heard.kind === "heard") return { initial: heard.initial, ...heard.hello };
   tellHandshake(approach, heard.reason, heard.detail, heard.silent);
   return undefined;
 }
 
-/** Ends the client's TLS while the server is dialled: the server name is known already. */
+/**
+ * Ends the client's TLS. Meanwhile its server is dialled where the client has shown that it knows a name of this gate;
+ * one that does not, or that has still to show a certificate, causes nothing behind the gate before it has shaken hands.
+ */
 async function terminate(
   approach: Approach,
   client: Introduction,
+  isNamed: boolean,
   leg: ServerLeg,
 ): Promise<Opened | undefined> {
   const { bind, frontend, contextFor } = approach.entrance;
@@ -103,22 +117,36 @@ async function terminate(
   if (context === undefined) return refuseName(approach, client.serverName);
   const http = frontend.mode === "http";
   const server = leg.pick();
-  const bindAlpn = bind.tls?.alpn ?? [];
-  const choice = http ? chooseAlpn(client.alpn, bindAlpn, server?.alpn) : tunnelAlpn(client.alpn, bindAlpn);
-  const dialling = leg.dial(choice.offer, server);
+  const asksCertificate = bind.tls !== undefined && bind.tls.clientAuth !== "none";
+  const choice = chooseProtocol(approach.entrance, client.alpn, server, asksCertificate);
+  const early = choice.askServer || (isNamed && !asksCertificate);
+  let dialling = early ? leg.dial(choice.offer, server) : undefined;
   let answer = choice.answer;
   if (choice.askServer && (await dialling) !== undefined) answer = leg.alpn ?? "http/1.1";
   const secured = await shakeHands(approach, client.initial, context, answer);
   if (secured === undefined) return undefined;
+  approach.wait(secured, !http);
+  dialling ??= leg.dial(choice.offer, server);
   await dialling;
-  // It may have closed again while a slow client was still shaking hands.
-  if (leg.connection?.destroyed === true) await leg.dial(choice.offer);
+  if (leg.isLeft) await leg.dial(choice.offer);
   if (!http) return { client: secured, protocol: "tcp", initial: NOTHING };
   const protocol = secured.tls?.alpn === "h2" ? "h2" : "http/1.1";
   approach.facts.alpn = protocol;
   // The server changed its mind since it was asked: it cannot serve this client, and must not be fed the wrong protocol.
   if (leg.connection !== undefined && (leg.alpn === "h2") !== (protocol === "h2")) leg.mismatch();
   return { client: secured, protocol, initial: NOTHING };
+}
+
+function chooseProtocol(
+  { bind, frontend }: Entrance,
+  offers: readonly string[] | undefined,
+  server: PoolServer | undefined,
+  asksCertificate: boolean,
+): AlpnChoice {
+  const bindAlpn = bind.tls?.alpn ?? [];
+  if (frontend.mode === "tcp") return tunnelAlpn(offers, bindAlpn);
+  // Where the server cannot be asked yet, HTTP/1.1 is what all of them speak.
+  return chooseAlpn(offers, bindAlpn, server?.alpn ?? (asksCertificate ? ["http/1.1"] : undefined));
 }
 
 /** Mode tcp behind TLS: the bind's own list, and nothing to do with the server's. */
@@ -136,12 +164,15 @@ async function shakeHands(
   const late = new AbortController();
   const giveUp = () => late.abort();
   const ms = handshakeMs(approach.entrance.frontend);
+  const clientCertificate = approach.entrance.bind.tls?.clientAuth ?? "none";
   const timer = setTimeout(giveUp, ms);
   approach.gone.addEventListener("abort", giveUp, { once: true });
   try {
-    return await acceptTls(approach.raw, initial, { context, alpn: answer }, late.signal);
+    const options = { context, alpn: answer, clientCertificate };
+    return await acceptTls(approach.raw, initial, options, late.signal);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ABORT_ERR" && approach.gone.aborted) return undefined;
     if (code === "ABORT_ERR")
       tellHandshake(approach, "handshake_timeout", `not finished within ${ms} ms`, false);
     else if (code === "ECONNABORTED" || code === "ECONNRESET" || code === "EPIPE") {
@@ -157,7 +188,6 @@ async function shakeHands(
 /** strict-sni: TLS has a word for it. */
 function refuseName(approach: Approach, serverName: string | undefined): undefined {
   approach.raw.write(UNRECOGNIZED_NAME);
-  approach.raw.end();
   const detail =
     serverName === undefined ? "the client sent no server name" : `no certificate for ${serverName}`;
   tellHandshake(approach, "unknown_server_name", detail, false);

@@ -12,6 +12,8 @@ import {
 export interface Destination {
   readonly backend: Backend;
   readonly tls: "terminate" | "passthrough";
+  /** A rule leads there, not the default: the client knows a name of this gate. */
+  readonly byRule: boolean;
 }
 
 /** @returns undefined when no rule matches and the frontend has no default: the client is refused. */
@@ -29,9 +31,9 @@ export function createRouter(frontend: Frontend, bind: Bind, backends: Configura
     const name = serverName === undefined ? undefined : normalServerName(serverName);
     for (const step of steps) {
       const route = step.find(name);
-      if (route !== undefined) return destination(backends, route.backend, route.tls);
+      if (route !== undefined) return destination(backends, route.backend, route.tls, true);
     }
-    return otherwise === undefined ? undefined : destination(backends, otherwise, untouched);
+    return otherwise === undefined ? undefined : destination(backends, otherwise, untouched, false);
   };
 }
 
@@ -64,8 +66,9 @@ function destination(
   backends: Configuration["backends"],
   name: string,
   tls: Destination["tls"],
+  byRule: boolean,
 ): Destination {
   const backend = backends.get(name);
   if (backend === undefined) throw new Error(`backend ${name} was not settled`);
-  return { backend, tls };
+  return { backend, tls, byRule };
 }

@@ -1,6 +1,7 @@
 import type { LaneFacts, ReasonCode } from "../events/index.ts";
-import type { Connection } from "../socket/index.ts";
+import type { Connection, ConnectionHandler } from "../socket/index.ts";
 import { dialWithRetries, type Pool, type PoolServer } from "../upstream/index.ts";
+import { Waiting } from "./waiting.ts";
 
 /** The upstream half of a lane: its place in the pool and its connection, through retries and redials. */
 export class ServerLeg {
@@ -9,6 +10,7 @@ export class ServerLeg {
   readonly #gone: AbortSignal;
   #place: PoolServer | undefined;
   #connection: Connection | undefined;
+  #waiting = new Waiting();
   #alpn: string | undefined;
   #failure: ReasonCode;
 
@@ -29,6 +31,11 @@ export class ServerLeg {
     return this.#alpn;
   }
 
+  /** The server closed again while its client was still on the way. */
+  get isLeft(): boolean {
+    return this.#connection !== undefined && this.#waiting.isLeft;
+  }
+
   /** Why there is no connection. */
   get failure(): ReasonCode {
     return this.#failure;
@@ -44,15 +51,20 @@ export class ServerLeg {
   }
 
   /**
-   * Dials, trying other servers where that can help. A former connection is given up first.
+   * Dials, trying other servers where that can help. A former connection is given up first. The new one is paused, and
+   * what its server does is kept for `handOver`.
    * @param offer  ALPN protocols, best first
    * @param first  the server already picked
    */
   async dial(offer: readonly string[], first?: PoolServer): Promise<Connection | undefined> {
+    this.#connection?.destroy();
     this.release();
     if (this.pool === undefined) return undefined;
     const server = first ?? this.pick();
-    if (server === undefined) return undefined;
+    if (server === undefined) {
+      this.#failure = this.pool.noServer;
+      return undefined;
+    }
     const outcome = await dialWithRetries(this.pool, {
       first: server,
       alpn: offer,
@@ -70,13 +82,21 @@ export class ServerLeg {
     this.#facts.connectMs = outcome.connectMs;
     if (this.#gone.aborted) {
       outcome.connection.destroy();
+      this.#failure = "client_gone";
       return undefined;
     }
     this.#place = outcome.server;
     this.#place.acquire();
     this.#connection = outcome.connection;
+    this.#waiting = new Waiting();
+    outcome.connection.handler = this.#waiting;
     this.#alpn = outcome.alpn;
     return outcome.connection;
+  }
+
+  /** From now on `handler` hears of the connection, beginning with what it has missed. */
+  handOver(connection: Connection, handler: ConnectionHandler): void {
+    this.#waiting.handOver(connection, handler);
   }
 
   /** Leaves the place in the pool; the connection, if any, must be closed by then. */

@@ -64,10 +64,12 @@ class Tunnel implements Relay {
   }
 
   clientDrain(): void {
+    this.#activeAt = this.#options.now();
     this.#options.server.resume();
   }
 
   serverDrain(): void {
+    this.#activeAt = this.#options.now();
     this.#options.client.resume();
   }
 
@@ -90,9 +92,9 @@ class Tunnel implements Relay {
   }
 
   serverClosed(code: string | undefined): void {
-    const inOrder = code === undefined && this.#serverEnded;
-    if (inOrder) this.#finish("--", undefined, "close");
-    else this.#finish("SD", "server_gone", "destroy");
+    if (code === undefined && this.#serverEnded) this.#finish("--", undefined, "close");
+    // A reset behind its FIN (it wants nothing more of the client): what it sent is whole, and still delivered.
+    else this.#finish("SD", "server_gone", this.#serverEnded ? "close" : "destroy");
   }
 
   checkTimeouts(nowMs: number): number {

@@ -3,6 +3,8 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Connection, ConnectionHandler, TlsFacts } from "./connection.ts";
 
+/** Silence after which TCP asks whether the peer is still there: how one that vanished (a closed lid) is found. */
+const KEEP_ALIVE_MS = 30_000;
 const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /** A `net.Socket` or `tls.TLSSocket` behind the interface the gate knows. */
@@ -71,11 +73,6 @@ export class NodeConnection implements Connection {
     return this.#socket === undefined || this.#socket.destroyed;
   }
 
-  /** TCP keep-alive: how a peer that vanished without a word is found (a closed lid). */
-  keepAlive(initialDelayMs: number): void {
-    this.#socket?.setKeepAlive(true, initialDelayMs);
-  }
-
   /** Lets go of the raw socket so that TLS can be laid over it. This object is of no use afterwards. */
   release(): net.Socket {
     const socket = this.#socket;
@@ -126,9 +123,14 @@ export interface Listener {
 /** @throws NodeJS.ErrnoException (EADDRINUSE, EACCES, EADDRNOTAVAIL) when the address cannot be had. */
 export function listen(options: ListenOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
-      options.onAccept(new NodeConnection(socket)),
-    );
+    const accepted: net.ServerOpts = {
+      allowHalfOpen: true,
+      noDelay: true,
+      pauseOnConnect: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    };
+    const server = net.createServer(accepted, (socket) => options.onAccept(new NodeConnection(socket)));
     server.once("error", reject);
     const { address } = options;
     const where =
@@ -149,28 +151,58 @@ export interface AcceptTlsOptions {
   readonly context: tls.SecureContext;
   /** What ALPN is answered; undefined: the extension is ignored. */
   readonly alpn: string | undefined;
+  /** Whether the client is asked for a certificate, which the context's authorities must have signed. */
+  readonly clientCertificate: "none" | "optional" | "required";
 }
 
 /**
  * Ends the client's TLS on a raw connection whose first bytes were read already.
  * @param initial  those bytes, beginning with the ClientHello
  * @param signal   gives up the handshake, for its timeout
- * @throws NodeJS.ErrnoException with the OpenSSL code (`ERR_SSL_…`), ECONNRESET, or `ECONNABORTED` when the client left
+ * @throws NodeJS.ErrnoException with the OpenSSL code (`ERR_SSL_…`), ECONNRESET, `ECONNABORTED` when the client left, or
+ *         `ERR_CLIENT_CERTIFICATE` when its certificate is not trusted
  */
-export function acceptTls(
+export async function acceptTls(
   raw: NodeConnection,
   initial: Buffer,
   options: AcceptTlsOptions,
   signal: AbortSignal,
 ): Promise<NodeConnection> {
   const socket = raw.release();
+  if (socket.destroyed || socket.readableEnded) {
+    socket.destroy();
+    throw errnoError("ECONNABORTED", "the peer left before the handshake");
+  }
   socket.unshift(initial);
   const secure = new tls.TLSSocket(socket, {
     isServer: true,
     secureContext: options.context,
+    requestCert: options.clientCertificate !== "none",
+    rejectUnauthorized: options.clientCertificate === "required",
     ...(options.alpn !== undefined && { ALPNProtocols: [options.alpn] }),
   });
-  return handshake(secure, "secure", signal);
+  const connection = await handshake(secure, "secure", signal);
+  if (options.clientCertificate === "none") return connection;
+  const verdict = judgeClient(secure, options.clientCertificate);
+  if (verdict === undefined) return connection;
+  connection.destroy();
+  throw errnoError("ERR_CLIENT_CERTIFICATE", `the client's certificate is not trusted (${verdict})`);
+}
+
+/**
+ * OpenSSL's verdict on the client's certificate; undefined: good, or none and none is required. OpenSSL itself refuses a
+ * client that shows none where one is required. For the rest Node leaves the verdict on the socket's handle, and only
+ * `tls.Server` reads it there: where it cannot be read, nobody is trusted.
+ */
+function judgeClient(socket: tls.TLSSocket, wanted: "optional" | "required"): string | undefined {
+  if (wanted === "optional" && socket.getPeerX509Certificate() === undefined) return undefined;
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (typeof handle !== "object" || handle === null) return "the connection is closed";
+  const read: unknown = Reflect.get(handle, "verifyError");
+  if (typeof read !== "function") return "this runtime does not tell";
+  const failure: unknown = Reflect.apply(read, handle, []);
+  if (failure === null || failure === undefined) return undefined;
+  return failure instanceof Error ? failure.message : String(failure);
 }
 
 export interface DialTcpOptions {
@@ -262,6 +294,7 @@ function handshake(
     };
     const onOpen = () => {
       settle();
+      if (opened !== "secure") socket.setKeepAlive(true, KEEP_ALIVE_MS);
       resolve(new NodeConnection(socket));
     };
     const onError = (error: Error) => fail(error);
