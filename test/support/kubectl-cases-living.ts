@@ -1,4 +1,4 @@
-import { type KubectlCase, onlyNew, withoutHttp2 } from "./kubectl-case.ts";
+import { type KubectlCase, withoutHttp2 } from "./kubectl-case.ts";
 
 const pod = `apiVersion: v1
 kind: Pod
@@ -39,7 +39,6 @@ export const living: readonly KubectlCase[] = [
   },
   {
     name: "wait until it is gone",
-    versions: onlyNew, // 1.20 calls it an error when the pod has gone already
     args: ["wait", "--for=delete", "pod/demo", "--timeout=20s"],
     stdout: "pod/demo condition met\n",
   },
