@@ -209,7 +209,8 @@ class Log implements Logging {
     this.#retriesTold.set(lane, lane.retries);
     if (told === undefined) return lane;
     const retries = lane.retries - told;
-    return { queueMs: 0, connectMs: retries > 0 ? lane.connectMs : 0, retries };
+    // -1 stays what it is: nothing was reached, whichever request asks.
+    return { queueMs: 0, connectMs: retries > 0 ? lane.connectMs : Math.min(lane.connectMs, 0), retries };
   }
 
   #lastServerGone(backend: string): void {
