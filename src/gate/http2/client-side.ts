@@ -73,7 +73,7 @@ export class ClientSide implements FrameSink {
     start: number,
     end: number,
   ): void {
-    const { streams, toServer, clientFloods, nowMs } = this.#exchange;
+    const { streams, toServer, clientFloods, serverFloods, nowMs } = this.#exchange;
     const endsStream = (flags & Flag.END_STREAM) !== 0;
     if (length === padding && !endsStream) clientFloods.emptyData(nowMs);
     const stream = streams.get(streamId);
@@ -93,6 +93,7 @@ export class ClientSide implements FrameSink {
       if (!this.#dataPasses) this.#exchange.breakOff(stream);
     }
     if (!this.#dataPasses) return;
+    serverFloods.dataWasSent(length);
     toServer.frameBegins();
     toServer.pass(bytes, start, end);
   }

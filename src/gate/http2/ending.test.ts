@@ -60,8 +60,9 @@ test("drain: GOAWAY with the highest id, a PING, then the real id; streams go on
   script.client(headers(3, GET), frame(6, 1, 0, ping.slice(7)));
   assert.deepEqual(script.atClient(), ["GOAWAY 0 last 3 code 0"]);
   assert.equal(script.atServer().length, 2, "the PING's answer is not the server's");
-  script.client(headers(5, GET));
+  script.client(headers(5, POST, { end: false }), data(5, "x".repeat(100)));
   assert.deepEqual(script.atServer(), [], "what is opened after that goes nowhere");
+  assert.deepEqual(script.atClient(), ["WINDOW 0 +100"]);
   script.server(headers(1, OK));
   assert.equal(script.lane.over, undefined);
   script.server(headers(3, OK));
@@ -84,6 +85,14 @@ test("drain: a client that never answers the PING is told the real id in the end
   script.relay.checkTimeouts(script.lane.nowMs);
   assert.deepEqual(script.atClient(), ["GOAWAY 0 last 0 code 0"]);
   assert.equal(script.lane.over, "close");
+});
+
+test("a protocol error after the last word is still told", () => {
+  const script = new Scripted().begun();
+  script.client(headers(1, GET));
+  script.relay.drain();
+  script.client(frame(6, 1, 0, (script.atClient()[1] ?? "").slice(7)), headers(2, GET));
+  assert.deepEqual(script.atClient(), ["GOAWAY 0 last 1 code 0", "GOAWAY 0 last 1 code 1"]);
 });
 
 test("a last-stream id never rises: the server's word after the gate's", () => {

@@ -56,7 +56,8 @@ export class Farewell {
 
   /** The last word. @param lastId  the last stream that was looked at */
   finish(outlet: Outlet, lastId: number, code: number, debug?: string): void {
-    if (this.#phase === "final") return;
+    // Said once; but an error is worth another word.
+    if (this.#phase === "final" && code === ErrorCode.NO_ERROR) return;
     this.#phase = "final";
     this.finalDueAt = Number.POSITIVE_INFINITY;
     this.#told = Math.min(this.#told, lastId);

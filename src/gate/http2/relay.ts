@@ -169,11 +169,13 @@ class Http2Relay implements Relay {
       case "idle":
         this.#leave("cR", "head_too_slow");
         return Number.POSITIVE_INFINITY;
-      case "stuck":
-        this.#endStreams("server_gone", "server_gone");
+      case "stuck": {
+        const reason = verdict.side === "client" ? "client_idle" : "server_idle";
+        this.#endStreams(reason, reason);
         this.#enter("closed");
         this.#context.destroy();
         return Number.POSITIVE_INFINITY;
+      }
       case "wait":
         this.#settle();
         this.#wakeAt = this.#nextLook(verdict.untilMs);

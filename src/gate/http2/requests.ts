@@ -75,18 +75,17 @@ export class Requests {
   #request(block: HeaderBlock): void {
     const { streams, farewell, toClient, clientFloods, nowMs } = this.#exchange;
     const { streamId } = block;
+    streams.lastId = streamId;
     if (farewell.isFinal || streams.size >= STREAMS_MAX) {
-      if (!farewell.isFinal) {
-        // RFC 9113 §8.7: nothing was done, the client may repeat it. Above its limit, or before it knew of it.
-        clientFloods.reset(nowMs);
-        streams.lastId = streamId;
-        toClient.add(resetFrame(streamId, ErrorCode.REFUSED_STREAM));
-      }
-      streams.endHere(streamId);
       this.#blocks.withheld(this.#tableChanged);
+      streams.endHere(streamId);
+      // Above the last id the client knows without a word. Above its limit, or before it knew of that, it may repeat the
+      // request: nothing was done (RFC 9113 §8.7).
+      if (farewell.isFinal) return;
+      clientFloods.reset(nowMs);
+      toClient.add(resetFrame(streamId, ErrorCode.REFUSED_STREAM));
       return;
     }
-    streams.lastId = streamId;
     const stream = this.#open(block);
     if (this.#exchange.context.debug) this.#show(block);
     const refused = this.#judge();

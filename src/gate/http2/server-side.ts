@@ -197,6 +197,7 @@ export class ServerSide implements FrameSink {
         if (read31(bytes, start + FRAME_HEAD_BYTES) === 0) {
           fail(ErrorCode.PROTOCOL_ERROR, "a WINDOW_UPDATE of zero");
         }
+        serverFloods.windowUpdate(nowMs);
         if (streamId !== 0 && !this.#concernsClient(streamId)) return;
         break;
       case FrameType.RST_STREAM:

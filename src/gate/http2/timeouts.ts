@@ -13,7 +13,7 @@ export type Verdict =
   /** Nothing was asked for too long. */
   | { readonly kind: "idle" }
   /** A stream took too long in the middle of a frame: nothing else can go that way any more. */
-  | { readonly kind: "stuck" };
+  | { readonly kind: "stuck"; readonly side: "client" | "server" };
 
 /**
  * HAProxy's timeouts with HAProxy's meaning (manual §4.2), each stream by its own idleness: `client` while it is the
@@ -61,7 +61,8 @@ export class Timeouts {
       else {
         if (clientsTurn) this.#clientIsLate(stream);
         else this.#serverIsLate(stream);
-        if ((clientsTurn ? toServer : toClient).midFrame) return { kind: "stuck" };
+        if ((clientsTurn ? toServer : toClient).midFrame)
+          return { kind: "stuck", side: clientsTurn ? "client" : "server" };
       }
     }
     return { kind: "wait", untilMs: streams.size === 0 ? nowMs + this.#keepAliveMs : untilMs };
@@ -69,7 +70,8 @@ export class Timeouts {
 
   /** Its request is not complete, or it does not read what was answered. */
   #isClientsTurn(stream: Stream): boolean {
-    return !stream.clientDone || this.#exchange.toClient.blocked;
+    const { toClient } = this.#exchange;
+    return !stream.clientDone || toClient.blocked || toClient.dammed;
   }
 
   #clientIsLate(stream: Stream): void {

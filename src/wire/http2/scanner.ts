@@ -66,7 +66,7 @@ export interface ScannerLimits {
 /** Frames of one header block; a real one fills each of its frames but the last. */
 const BLOCK_FRAMES_MAX = 64;
 /** A SETTINGS or GOAWAY beyond this says nothing a peer could need. */
-const CONTROL_BYTES_MAX = 16_384;
+const CONTROL_BYTES_MAX = 8_192;
 const NOTHING = Buffer.alloc(0);
 
 /**
