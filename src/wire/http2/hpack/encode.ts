@@ -25,9 +25,9 @@ export function literalBytesMax(name: string, value: string): number {
   return name.length + value.length + 12;
 }
 
-/** One literal, on its own. */
+/** One literal, on its own: made once and kept, so it must not keep a pool of 8 KB alive. */
 export function literal(name: string, value: string, neverIndexed = false): Buffer {
-  const out = Buffer.allocUnsafe(literalBytesMax(name, value));
+  const out = Buffer.allocUnsafeSlow(literalBytesMax(name, value));
   return out.subarray(0, writeLiteral(out, 0, name, value, neverIndexed));
 }
 
