@@ -279,17 +279,13 @@ test("an unresolvable name is told, and works once it resolves", { timeout: 2000
   await upstream.close();
 });
 
-test("addresses are raced: a refusing and a silent one cost no more than the stagger", {
-  timeout: 2000,
-}, async () => {
-  // 127.0.0.2 refuses; 127.0.0.1 answers.
-  const upstream = await apiServer();
+test("an address that refuses is followed by the next at once", { timeout: 2000 }, async () => {
+  const upstream = await tcpServer(); // on 127.0.0.1 only
   const lookup = async () => ["127.0.0.2", "127.0.0.1"];
-  const tls = { ...SERVER_TLS, verifyHost: "kubernetes" };
-  const pool = poolOf([server("s1", upstream.port, { host: "api.internal", tls })], { lookup });
+  const pool = poolOf([server("s1", upstream.port, { host: "api.internal" })], { lookup });
   const outcome = reached(await dialOne(pool));
   assert.equal(outcome.connection.remoteAddress, "127.0.0.1");
-  assert.ok(outcome.connectMs < 250);
+  assert.ok(outcome.connectMs < 240, `${outcome.connectMs} ms`);
   outcome.connection.destroy();
   await upstream.close();
 });
@@ -303,11 +299,11 @@ test("a silent address is overtaken by the next after 250 ms (RFC 8305) and give
   const pool = poolOf([server("s1", upstream.port, { host: "api.internal", tls: SERVER_TLS })], { lookup });
   const outcome = reached(await dialOne(pool));
   assert.equal(outcome.connection.remoteAddress, "127.0.0.1");
-  assert.ok(outcome.connectMs >= 245 && outcome.connectMs < 900, `${outcome.connectMs} ms`);
+  assert.ok(outcome.connectMs >= 245, `${outcome.connectMs} ms`);
   await until(() => silent.open === 0);
   // The one that answered goes first from now on.
   const again = reached(await dialOne(pool));
-  assert.ok(again.connectMs < 200);
+  assert.equal(silent.accepted, 1);
   outcome.connection.destroy();
   again.connection.destroy();
   await Promise.all([upstream.close(), silent.close()]);
@@ -324,8 +320,10 @@ test("when all addresses fail, each is named", { timeout: 2000 }, async () => {
 async function listenOn(host: string, port: number) {
   const { createServer } = await import("node:net");
   let open = 0;
+  let accepted = 0;
   const listener = createServer((socket) => {
     open += 1;
+    accepted += 1;
     socket.on("error", () => {});
     socket.on("close", () => {
       open -= 1;
@@ -336,6 +334,9 @@ async function listenOn(host: string, port: number) {
   return {
     get open() {
       return open;
+    },
+    get accepted() {
+      return accepted;
     },
     close: () => new Promise<void>((resolve) => listener.close(() => resolve())),
   };

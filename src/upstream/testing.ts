@@ -103,16 +103,19 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
-export function tlsServer(
+export async function tlsServer(
   options: tls.TlsOptions,
   talk?: (socket: tls.TLSSocket) => void,
-): Promise<Loopback> {
-  return loopback(
-    tls.createServer(options, (socket) => {
-      socket.on("error", () => {});
-      talk?.(socket);
-    }),
-  );
+  port?: number,
+): Promise<Loopback & { renew(pair: Pair): void }> {
+  const server = tls.createServer(options, (socket) => {
+    socket.on("error", () => {});
+    talk?.(socket);
+    socket.resume();
+  });
+  return Object.assign(await loopback(server, port), {
+    renew: (pair: Pair) => server.setSecureContext(pair),
+  });
 }
 
 export function tcpServer(talk?: (socket: net.Socket) => void): Promise<Loopback> {
@@ -170,7 +173,8 @@ export const SERVER_TLS: ServerTls = {
   maxVersion: "TLSv1.3",
 };
 
-export const CHECK: Check = { interMs: 20, rise: 2, fall: 3, tls: false };
+/** Quick while something changes; the interval, which limits each check as well, leaves room for a busy machine. */
+export const CHECK: Check = { interMs: 200, fastInterMs: 20, downInterMs: 20, rise: 2, fall: 3, tls: false };
 
 export function server(name: string, port: number, more: Partial<Server> = {}): Server {
   return { name, at: AT, host: "127.0.0.1", port, weight: 1, backup: false, disabled: false, ...more };
