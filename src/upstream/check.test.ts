@@ -306,6 +306,23 @@ test("an HTTP check goes through TLS, with check-sni, at the check's own port", 
   assert.deepEqual(events.all, []);
 });
 
+test("check-ssl on a server that lanes reach without it only asks for TLS", { timeout: 2000 }, async () => {
+  const port = await closedPort();
+  const options = { trustOf: () => undefined };
+  const { pool, events } = start(
+    [server("a", port, { check: { ...TLS_CHECK, sni: "10.0.0.1" } })],
+    {},
+    options,
+  );
+  await events.at(0);
+  const upstream = await tlsServer({ key: expired.key, cert: expired.cert }, undefined, port);
+  const up = await events.at(1);
+  pool.stop();
+  await upstream.close();
+  assert.ok(up.kind === "server" && up.up);
+  assert.match(up.detail, /completes the TLS handshake/);
+});
+
 test("a name that does not resolve holds a server down until it does", { timeout: 4000 }, async () => {
   const upstream = await tcpServer();
   let known = false;

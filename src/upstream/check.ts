@@ -1,3 +1,4 @@
+import { createSecureContext } from "node:tls";
 import type { ReasonCode } from "../events/index.ts";
 import type { Check } from "../model/index.ts";
 import { type DialFailure, failed } from "./failure.ts";
@@ -6,7 +7,8 @@ import { askStatus, type HttpCheck, judgeStatus, type NoStatus, writeCheckReques
 import { learnProtocols } from "./learn.ts";
 import { type ReachTls, reach, writeAddress } from "./reach.ts";
 import { HostAddresses } from "./resolve.ts";
-import type { Attendant, PoolServer } from "./server.ts";
+import { type Attendant, type PoolServer, serverNameToSend } from "./server.ts";
+import type { ServerTrust } from "./trust.ts";
 
 /** One check's result. */
 type Finding =
@@ -117,7 +119,7 @@ export class Checks implements Attendant {
     if (method.kind === "connect") {
       reached.connection.destroy();
       if (tls !== undefined) this.#compareProtocol(tls, reached.alpn);
-      const what = tls === undefined ? "accepts connections" : "completes the TLS handshake and is verified";
+      const what = tls === undefined ? "accepts connections" : "completes the TLS handshake";
       return { kind: "passed", what: `${where} ${what}`, note: undefined };
     }
     const limitMs = checkMs ?? Math.max(interMs - (around.now() - startedAt), 1);
@@ -135,20 +137,8 @@ export class Checks implements Attendant {
     const server = this.#server;
     const alpn = http ? ["http/1.1"] : (server.server.tls?.alpn ?? []);
     const { sni } = this.#check;
-    return (
-      server.tlsWant({
-        alpn,
-        clientServerName: undefined,
-        resume: false,
-        ...(sni !== undefined && { sni }),
-      }) ?? {
-        // `check-ssl` on a server that lanes reach in plain text.
-        policy: { trust: server.trust(), name: sni },
-        servername: sni,
-        alpn: [],
-        tickets: undefined,
-      }
-    );
+    const want = { alpn, clientServerName: undefined, resume: false, ...(sni !== undefined && { sni }) };
+    return server.tlsWant(want) ?? plainServerTls(sni);
   }
 
   #compareProtocol(tls: ReachTls, chosen: string | undefined): void {
@@ -189,6 +179,18 @@ export class Checks implements Attendant {
     return `${expected}: compare the check's path with what the server offers`;
   }
 }
+
+/**
+ * `check-ssl` on a server that lanes reach without TLS of ours (plain text, or TLS that passes through): its
+ * certificate is the business of those at the ends, so the check only sees that TLS is spoken.
+ */
+function plainServerTls(sni: string | undefined): ReachTls {
+  unverified ??= { context: createSecureContext(), verify: "none", caPath: undefined, caNames: [] };
+  const policy = { trust: unverified, name: undefined };
+  return { policy, servername: serverNameToSend(sni), alpn: [], tickets: undefined };
+}
+
+let unverified: ServerTrust | undefined;
 
 function noAnswer(fault: NoStatus, question: string, limitMs: number): DialFailure {
   switch (fault) {

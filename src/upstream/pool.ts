@@ -68,7 +68,7 @@ export function createPool(options: PoolOptions): Pool {
   };
   for (const described of backend.servers) {
     const server = new PoolServer(described, around);
-    if (described.tls !== undefined || described.check?.tls) server.trust();
+    if (described.tls !== undefined) server.trust();
     if (!described.disabled) {
       server.attendant =
         described.check === undefined ? new Watch(server) : new Checks(server, described.check);

@@ -151,8 +151,7 @@ export class PoolServer {
     const sni = want.sni ?? (tls.sni?.kind === "client" ? want.clientServerName : tls.sni?.name);
     return {
       policy: { trust: this.trust(), name: tls.verifyHost ?? sni },
-      // RFC 6066 §3: no IP addresses in SNI. As a name to verify it counts all the same.
-      servername: sni === undefined || isIP(sni) !== 0 ? undefined : sni,
+      servername: serverNameToSend(sni),
       alpn: want.alpn.filter((protocol) => tls.alpn.includes(protocol)),
       tickets: want.resume ? this.tickets : undefined,
     };
@@ -237,4 +236,9 @@ export class PoolServer {
       this.attendant?.protocolsChanged();
     }
   }
+}
+
+/** RFC 6066 §3: an IP address is never sent as SNI. As a name to verify it counts all the same. */
+export function serverNameToSend(name: string | undefined): string | undefined {
+  return name === undefined || isIP(name) !== 0 ? undefined : name;
 }
