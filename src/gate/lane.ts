@@ -108,7 +108,10 @@ export class Lane {
       raw,
       entrance: this.#entrance,
       facts: this.facts,
-      tell: this.#around.tell,
+      // Of a lane that the gate itself ended there is no failure to tell.
+      tell: (event) => {
+        if (this.#phase === "opening") this.#around.tell(event);
+      },
       gone: this.#gone.signal,
       wait: (connection, halfClosed) => this.#wait(connection, halfClosed),
       routed: (destination: Destination | undefined) => this.#routed(destination),

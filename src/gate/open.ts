@@ -172,7 +172,6 @@ async function shakeHands(
     return await acceptTls(approach.raw, initial, options, late.signal);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ABORT_ERR" && approach.gone.aborted) return undefined;
     if (code === "ABORT_ERR")
       tellHandshake(approach, "handshake_timeout", `not finished within ${ms} ms`, false);
     else if (code === "ECONNABORTED" || code === "ECONNRESET" || code === "EPIPE") {

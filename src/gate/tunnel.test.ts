@@ -82,6 +82,15 @@ for (const row of [
   });
 }
 
+test("a reset by the server behind its FIN does not take from the client what it sent", () => {
+  const { tunnel, ends, over } = setUp({ kind: "tcp" });
+  tunnel.serverData(Buffer.from("all of it"));
+  tunnel.serverEnd();
+  tunnel.serverClosed("ECONNRESET");
+  assert.equal(ends[0]?.termination, "SD");
+  assert.deepEqual(over, ["close"]);
+});
+
 function setUp(options: Partial<TunnelOptions> = {}) {
   const client = new FakeConnection("192.0.2.7", 50000);
   const server = new FakeConnection("10.0.0.1", 6443);

@@ -38,6 +38,8 @@ export class NodeConnection implements Connection {
     socket.on("close", this.#onClose);
     // Attaching `data` starts the flow; the owner sets its handler first and then resumes.
     socket.pause();
+    // Reads ahead a little: a peer that leaves meanwhile is heard.
+    socket.read(0);
   }
 
   write(chunk: Buffer): boolean {

@@ -20,10 +20,18 @@ export interface ClientWant {
 
 /** A TLS client; its later errors are ignored. @throws what the handshake failed with */
 export async function secure(want: ClientWant): Promise<tls.TLSSocket> {
+  const socket = begin(want);
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+/** A TLS client whose handshake has just begun; its errors are ignored. */
+export function begin(want: ClientWant): tls.TLSSocket {
   const { port, ca, servername, alpn, ...rest } = want;
+  const raw = net.connect({ port, host: "127.0.0.1" });
+  raw.on("error", () => {});
   const socket = tls.connect({
-    host: "127.0.0.1",
-    port,
+    socket: raw,
     rejectUnauthorized: ca !== undefined,
     ...(ca !== undefined && { ca }),
     ...(servername !== undefined && { servername }),
@@ -31,8 +39,15 @@ export async function secure(want: ClientWant): Promise<tls.TLSSocket> {
     ...rest,
   });
   socket.on("error", () => {});
-  await once(socket, "secureConnect");
+  UNDERNEATH.set(socket, raw);
   return socket;
+}
+
+const UNDERNEATH = new WeakMap<net.Socket, net.Socket>();
+
+/** Cuts a client's connection by a TCP reset. */
+export function reset(socket: net.Socket): void {
+  (UNDERNEATH.get(socket) ?? socket).resetAndDestroy();
 }
 
 export interface Answered {
