@@ -57,5 +57,8 @@ test("the interval follows the phase: inter, fastinter in between, downinter (HA
     [interval("fresh"), interval("up"), interval("failing"), interval("down"), interval("rising")],
     [500, 2000, 500, 9000, 500],
   );
-  assert.equal(checkIntervalMs({ phase: "down", count: 0 }, { ...CHECK, interMs: 2000 }), 2000);
+  assert.equal(
+    checkIntervalMs({ phase: "down", count: 0 }, { interMs: 2000, rise: 2, fall: 3, tls: false }),
+    2000,
+  );
 });
