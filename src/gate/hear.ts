@@ -1,6 +1,6 @@
 import type { ReasonCode } from "../events/index.ts";
 import type { ConnectionHandler, NodeConnection } from "../socket/index.ts";
-import { type ClientHello, readClientHello } from "../wire/client-hello.ts";
+import { type ClientHello, readClientHello } from "../wire/index.ts";
 
 /** The first bytes of a client that speaks TLS. They are not consumed: TLS or the server must be given them again. */
 export interface Heard {

@@ -1,8 +1,10 @@
 import type {
   Backend,
+  BackendTimeouts,
   DraftBind,
   DraftRoute,
   DraftServer,
+  FrontendTimeouts,
   Located,
   LogTarget,
   Mode,
@@ -11,7 +13,9 @@ import type {
 import type { Expression } from "./acl.ts";
 import type { CheckSettings } from "./check.ts";
 import type { ServerParams } from "./server-params.ts";
-import type { Timeouts } from "./timeouts.ts";
+
+/** Times as written, by the names of the model. */
+export type Timeouts = { -readonly [Name in keyof (FrontendTimeouts & BackendTimeouts)]?: Located<number> };
 
 /** `D`efaults, `F`rontend, `L`isten, `B`ackend. */
 export type Place = "D" | "F" | "L" | "B";

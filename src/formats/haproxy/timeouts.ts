@@ -1,10 +1,8 @@
 import type { BackendTimeouts, DraftTimeouts, FrontendTimeouts, Located } from "../../model/index.ts";
 import { didYouMean, type Problems } from "../../model/index.ts";
 import { type Line, notYet } from "./line.ts";
-import type { ReadProxy } from "./settings.ts";
+import type { ReadProxy, Timeouts } from "./settings.ts";
 import { readTimeMs } from "./units.ts";
-
-export type Timeouts = { -readonly [Name in keyof (FrontendTimeouts & BackendTimeouts)]?: Located<number> };
 
 /** HAProxy manual §4.2 `timeout …`; `F`rontends and `B`ackends are those that a timeout has an effect in. */
 const TIMEOUTS: Readonly<Record<string, { readonly in: "F" | "B" | "FB"; readonly key?: keyof Timeouts }>> = {
