@@ -20,10 +20,24 @@ export function configure(file: string, environment: NodeJS.ProcessEnv): Configu
   const { draft, problems: ofText } = readHaproxy(text, file, environment);
   const { configuration, problems: ofModel } = settle(draft);
   const loaded = configuration === undefined ? undefined : loadMaterials(configuration);
-  const problems = inFileOrder([...ofText, ...ofModel, ...(loaded?.problems ?? [])]);
+  const ofWhole = configuration === undefined ? [] : whatIsMissing(configuration, file);
+  const problems = inFileOrder([...ofText, ...ofModel, ...ofWhole, ...(loaded?.problems ?? [])]);
   if (configuration === undefined || loaded === undefined || hasErrors(problems))
     return { problems, ready: undefined };
   return { problems, ready: { configuration, materials: loaded.materials } };
+}
+
+/** A gate that listens nowhere would only sit there: mostly the file is empty or another one was meant. */
+function whatIsMissing({ frontends }: Configuration, file: string): readonly Diagnostic[] {
+  if (frontends.some(({ binds }) => binds.length > 0)) return [];
+  return [
+    {
+      severity: "error",
+      at: { file, line: 1, column: 1 },
+      message: "nothing to listen on: no frontend has a bind",
+      hint: 'write a frontend with a line such as "bind :6443 ssl crt FILE"',
+    },
+  ];
 }
 
 function readText(file: string): string | Diagnostic {

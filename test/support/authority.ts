@@ -38,7 +38,7 @@ export async function issueWithoutNames(folder: Folder, ca: TestCa, commonName: 
   openssl("req", ...newKey, "-keyout", key, "-out", request, "-subj", `/CN=${commonName}`);
   openssl(
     ...["x509", "-req", "-in", request, "-CA", ca.file, "-CAkey", caKey, "-set_serial", "7"],
-    ...["-days", "2", "-out", certificate],
+    ...["-days", "300", "-out", certificate],
   );
   return { certificatePem: await readFile(certificate, "utf8"), keyPem: await readFile(key, "utf8") };
 }

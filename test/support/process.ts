@@ -104,7 +104,13 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 /** The command `postern`. */
 export function postern(args: readonly string[], env?: NodeJS.ProcessEnv): Running {
-  return start(process.execPath, [MAIN, ...args], env);
+  const { command, words } = posternCommand(args);
+  return start(command, words, env);
+}
+
+/** The words of that command, for whoever starts it through something else. */
+export function posternCommand(args: readonly string[]) {
+  return { command: process.execPath, words: [MAIN, ...args] } as const;
 }
 
 /** A port of 127.0.0.1 that is free now. */

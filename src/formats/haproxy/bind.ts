@@ -164,7 +164,8 @@ function readParam(params: Params, word: Word, line: Line, global: Global): void
       params.v6only = value === "v6only";
       return;
     default:
-      readOther(word, line);
+      // Taken for what was meant, so that the words that need it are not complained of as well.
+      if (readOther(word, line) === "ssl") params.ssl = word.at;
   }
 }
 
@@ -189,16 +190,18 @@ const QUIET: ReadonlySet<string> = new Set([
   "severity-output",
 ]);
 
-function readOther({ value, at }: Word, line: Line): void {
+/** @returns what an unknown word was probably meant to be */
+function readOther({ value, at }: Word, line: Line): string | undefined {
   const count = BIND_PARAMS.get(value);
   if (count === undefined) {
     const meant = closest(value, BIND_PARAMS.keys());
     line.problems.error(at, `unknown parameter "${value}" of bind`, meant && `did you mean "${meant}"?`);
     line.skip(meant === undefined ? 0 : (BIND_PARAMS.get(meant) ?? 0));
-    return;
+    return meant;
   }
   line.skip(count);
   if (!QUIET.has(value)) notYet(line.problems, at, `"${value}" on a bind`);
+  return undefined;
 }
 
 /** A relative path stands below `crt-base` or `ca-base`. */
