@@ -32,6 +32,7 @@ export function begin(want: ClientWant): tls.TLSSocket {
   raw.on("error", () => {});
   const socket = tls.connect({
     socket: raw,
+    host: "127.0.0.1",
     rejectUnauthorized: ca !== undefined,
     ...(ca !== undefined && { ca }),
     ...(servername !== undefined && { servername }),

@@ -15,6 +15,8 @@ export interface Upstream {
   readonly resumed: readonly boolean[];
   /** Requests that came in whole or in part, the newest last. */
   readonly requests: readonly string[];
+  /** Bytes of `/big` answers that it has written. */
+  readonly poured: number;
   /** Lets `/sink` read on. */
   release(): void;
   /** Bytes that `/sink` has read. */
@@ -48,6 +50,7 @@ export async function startUpstream(want: UpstreamWant = {}): Promise<Upstream> 
   const held: (() => void)[] = [];
   let taken = 0;
   let sunk = 0;
+  let poured = 0;
   let released = false;
   const answer = (request: Request, response: Response) => {
     requests.push(`${request.method} ${request.url}`);
@@ -57,7 +60,9 @@ export async function startUpstream(want: UpstreamWant = {}): Promise<Upstream> 
     switch (url.pathname) {
       case "/big":
         response.writeHead(200, { "content-type": "application/octet-stream" });
-        pour(response, Number(url.search.slice(1)));
+        pour(response, Number(url.search.slice(1)), (bytes) => {
+          poured += bytes;
+        });
         return;
       case "/watch":
         response.writeHead(200, { "content-type": "application/json" });
@@ -116,6 +121,9 @@ export async function startUpstream(want: UpstreamWant = {}): Promise<Upstream> 
     },
     resumed,
     requests,
+    get poured() {
+      return poured;
+    },
     release() {
       released = true;
       for (const read of held) read();
@@ -167,12 +175,13 @@ function write(response: Response, text: string): void {
 const PIECE = Buffer.alloc(65_536, "0123456789abcdef");
 
 /** Writes so many bytes as fast as they are taken. */
-function pour(response: Response, bytes: number): void {
+function pour(response: Response, bytes: number, count: (bytes: number) => void): void {
   let left = bytes;
   const more = () => {
     while (left > 0) {
       const piece = PIECE.subarray(0, Math.min(left, PIECE.length));
       left -= piece.length;
+      count(piece.length);
       const goesOn = "stream" in response ? response.write(piece) : response.write(piece);
       if (!goesOn) return;
     }
