@@ -99,6 +99,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
         });
       } catch (error) {
         for (const listener of listeners) listener.close();
+        for (const lane of [...around.lanes]) lane.destroy();
         throw new BindError(bind, error as NodeJS.ErrnoException);
       }
     }
@@ -119,7 +120,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     drain() {
       stopListening();
       around.draining = true;
-      for (const lane of around.lanes) lane.drain();
+      for (const lane of [...around.lanes]) lane.drain();
       return new Promise((resolve) => {
         around.idle = resolve;
         if (around.lanes.size === 0) resolve();

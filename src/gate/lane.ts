@@ -138,8 +138,10 @@ export class Lane {
     if (this.#around.draining) relay.drain();
   }
 
+  /** A client that has not said yet where it wants to go is not waited for. */
   drain(): void {
-    this.#relay?.drain();
+    if (this.#phase === "opening" && this.#leg === undefined) this.destroy();
+    else this.#relay?.drain();
   }
 
   /** Ends the lane now, with what its relay still has to say. */
@@ -296,8 +298,8 @@ export class Lane {
     return {
       process: this.#around.lanes.size,
       frontend: this.#entrance.open.count,
-      backend: this.#leg?.pool?.lanes ?? 0,
-      server: this.#leg?.lanesOfServer ?? 0,
+      // HAProxy has let go of the server by the time it logs, so these two are the others.
+      ...(this.#leg?.others ?? { backend: 0, server: 0 }),
     };
   }
 

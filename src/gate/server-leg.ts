@@ -41,9 +41,10 @@ export class ServerLeg {
     return this.#failure;
   }
 
-  /** Lanes that the present server carries. */
-  get lanesOfServer(): number {
-    return this.#place?.lanes ?? 0;
+  /** Lanes beside this one: of its whole pool, and of its server. */
+  get others(): { readonly backend: number; readonly server: number } {
+    const own = this.#place === undefined ? 0 : 1;
+    return { backend: (this.pool?.lanes ?? 0) - own, server: (this.#place?.lanes ?? 0) - own };
   }
 
   pick(): PoolServer | undefined {

@@ -31,7 +31,8 @@ export async function runUntilSignal(
   graceMs: number,
   told: (text: string) => void,
 ): Promise<void> {
-  await signal();
+  const signals = listenForSignals();
+  await signals.first;
   const lanes = engine.openLanes;
   if (lanes > 0) {
     const seconds = Math.round(graceMs / 1_000);
@@ -39,18 +40,27 @@ export async function runUntilSignal(
       `stopping: ${lanes} open ${lanes === 1 ? "connection has" : "connections have"} ${seconds} s to end; again to stop at once`,
     );
   }
-  const hurry = signal().then(() => engine.stop(0));
-  await Promise.race([engine.stop(graceMs), hurry]);
+  await Promise.race([engine.stop(graceMs), signals.second.then(() => engine.stop(0))]);
+  signals.stop();
 }
 
-function signal(): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      process.off("SIGINT", done);
-      process.off("SIGTERM", done);
-      resolve();
-    };
-    process.on("SIGINT", done);
-    process.on("SIGTERM", done);
-  });
+/** One listener for both, so that there is no moment in which the second one would kill the process. */
+function listenForSignals(): {
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
+  stop(): void;
+} {
+  const seen: (() => void)[] = [];
+  const next = () => new Promise<void>((resolve) => void seen.push(resolve));
+  const [first, second] = [next(), next()];
+  const heard = () => seen.shift()?.();
+  process.on("SIGINT", heard);
+  process.on("SIGTERM", heard);
+  const stop = () => {
+    process.off("SIGINT", heard);
+    process.off("SIGTERM", heard);
+  };
+  // Should even the hasty end hang, a third one kills.
+  void second.then(stop);
+  return { first, second, stop };
 }

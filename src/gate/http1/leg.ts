@@ -36,6 +36,12 @@ export class Leg {
     this.#pendingBytes = pendingBytes;
   }
 
+  /** Its peer sent FIN or is gone: nothing more is asked there, so a FIN is answered by one. */
+  leave(): void {
+    this.connection?.end();
+    this.replace(undefined);
+  }
+
   /** Another connection stands for this side from now on. */
   replace(connection: Connection | undefined): void {
     this.connection = connection;

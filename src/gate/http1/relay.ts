@@ -303,7 +303,7 @@ class Http1Relay implements Relay, Standing {
 
   #serverLeaves(inOrder: boolean): void {
     if (this.server.connection === undefined) return;
-    this.server.replace(undefined);
+    this.server.leave();
     this.server.activeAt = this.#context.now();
     this.#settle(when.serverLeaves(this, inOrder));
   }
