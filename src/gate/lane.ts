@@ -127,7 +127,7 @@ export class Lane {
     this.#enter("relay");
     const server = this.#leg?.connection;
     if (opened.protocol === "tcp") {
-      if (server === undefined) this.#refuseTunnel();
+      if (server === undefined) this.#refuseTunnel(opened.initial.length);
       else this.#startTunnel(opened.client, server, opened.initial);
       return;
     }
@@ -370,11 +370,14 @@ export class Lane {
     };
   }
 
-  /** Mode tcp has no answer to give: the client is cut, the log says why. */
-  #refuseTunnel(): void {
+  /**
+   * Mode tcp has no answer to give: the client is cut, the log says why.
+   * @param bytesToServer  what the client sent for it: with a ClientHello it is no probe for `dontlognull`
+   */
+  #refuseTunnel(bytesToServer: number): void {
     const reason = this.#leg?.failure ?? "no_route";
     const termination = reason === "client_gone" ? "CC" : REASONS[reason].termination;
-    this.#tellLane({ bytesToClient: 0, bytesToServer: 0, termination, reason });
+    this.#tellLane({ bytesToClient: 0, bytesToServer, termination, reason });
     this.destroy();
   }
 

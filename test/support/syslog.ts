@@ -8,8 +8,8 @@ export interface Syslog {
   readonly lines: readonly string[];
   /** Waits until a line has come that matches, from line `from` on. */
   until(pattern: RegExp, from?: number): Promise<string>;
-  /** Waits until so many lines have come. */
-  count(lines: number): Promise<void>;
+  /** Waits until so many lines have come that match, from line `from` on. */
+  take(pattern: RegExp, count: number, from?: number): Promise<readonly string[]>;
   close(): void;
 }
 
@@ -53,8 +53,11 @@ export async function startSyslog(): Promise<Syslog> {
     lines,
     until: (pattern, from = 0) =>
       seen(() => lines.slice(from).find((line) => pattern.test(line)), String(pattern)),
-    count: (wanted) =>
-      seen(() => (lines.length >= wanted ? true : undefined), `line ${wanted}`).then(() => {}),
+    take: (pattern, count, from = 0) =>
+      seen(() => {
+        const found = lines.slice(from).filter((line) => pattern.test(line));
+        return found.length >= count ? found : undefined;
+      }, `${count} times ${pattern}`),
     close: () => socket.close(),
   };
 }
