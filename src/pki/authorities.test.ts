@@ -74,11 +74,6 @@ const said: { name: string; text: () => string; told: RegExp[] }[] = [
     ],
   },
   {
-    name: "a private key beside the certificate",
-    text: () => ca.certificatePem + ca.keyPem,
-    told: [/^warning: said\.pem holds a private key, which whoever trusts a CA does not need/],
-  },
-  {
     name: "no certificate",
     text: () => "hello",
     told: [/^error: there is no certificate in said\.pem: it is not PEM.* \| give the certificate of the CA/],
@@ -98,6 +93,14 @@ for (const { name, text, told } of said) {
     for (const [index, expected] of told.entries()) assert.match(findings[index]!, expected);
   });
 }
+
+test("takes only certificates of a file with a private key, and tells that it holds one", () => {
+  const path = folder.write("both.pem", ca.certificatePem + ca.keyPem);
+  const { authorities, findings, withKey } = readAuthorities({ path });
+  assert.deepEqual(findings, []);
+  assert.deepEqual(withKey, [path]);
+  assert.ok(!JSON.stringify(authorities).includes("PRIVATE KEY"));
+});
 
 test("what it says of a file that verifies nothing is OpenSSL's verdict too", () => {
   const leafPath = folder.write("leaf.pem", leaf.certificatePem);

@@ -1,11 +1,12 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import type { FileReference } from "../model/index.ts";
 import { type CertificateFacts, certificateFacts, shortName } from "./certificate.ts";
+import { type CertificatesRead, readCertificates } from "./chain.ts";
 import { isFile, listFolder, readText } from "./files.ts";
 import { error, type Finding, warning } from "./finding.ts";
 import { day } from "./judge.ts";
-import { certificateBlocks, keyBlock, pemBlocks, whyNoPem } from "./pem.ts";
+import { certificateBlocks, keyBlock, pemBlocks } from "./pem.ts";
 
 /** Whom the gate trusts on one leg. */
 export interface Authorities {
@@ -23,6 +24,8 @@ export interface AuthoritiesRead {
   readonly authorities?: Authorities;
   readonly findings: readonly Finding[];
   readonly files: readonly string[];
+  /** The files among them that hold a private key, too, of which nothing was taken. */
+  readonly withKey: readonly string[];
 }
 
 /** Where distributions keep their roots: Debian, Fedora and RHEL, Alpine. */
@@ -49,6 +52,7 @@ export function readAuthorities(
     return {
       findings: [error(`there is no .pem, .crt or .cer file in the folder ${ca.path}`)],
       files: [ca.path],
+      withKey: [],
     };
   }
   const read = files.map(readCaFile);
@@ -57,7 +61,8 @@ export function readAuthorities(
     ...read.flatMap((file) => file.findings),
     ...judgeAuthorities(ca.path, certificates, now),
   ];
-  if (findings.some(({ severity }) => severity === "error")) return { findings, files };
+  const withKey = read.flatMap((file) => file.withKey);
+  if (findings.some(({ severity }) => severity === "error")) return { findings, files, withKey };
   const facts = certificates.map(certificateFacts);
   return {
     authorities: {
@@ -68,6 +73,7 @@ export function readAuthorities(
     },
     findings,
     files,
+    withKey,
   };
 }
 
@@ -77,37 +83,15 @@ function caFiles(path: string): readonly string[] {
   return names.filter((name) => CA_FILE.test(name)).map((name) => `${path.replace(/\/+$/, "")}/${name}`);
 }
 
-function readCaFile(path: string): { certificates: X509Certificate[]; findings: Finding[] } {
+function readCaFile(path: string): CertificatesRead & Pick<AuthoritiesRead, "withKey"> {
   const read = readText(path);
-  if (read.kind !== "text") return { certificates: [], findings: [read.finding] };
+  if (read.kind !== "text") return { certificates: [], findings: [read.finding], withKey: [] };
   const blocks = pemBlocks(read.text);
-  const pems = certificateBlocks(blocks);
-  const findings: Finding[] = [];
-  if (pems.length === 0) {
-    const why = blocks.length === 0 ? `: ${whyNoPem(read.text)}` : "";
-    findings.push(
-      error(`there is no certificate in ${path}${why}`, "give the certificate of the CA, in PEM"),
-    );
-  }
-  if (keyBlock(blocks) !== undefined) {
-    findings.push(
-      warning(
-        `${path} holds a private key, which whoever trusts a CA does not need`,
-        "keep only its certificates; keep the key elsewhere",
-      ),
-    );
-  }
-  const certificates = pems.flatMap((pem, index) => {
-    try {
-      return [new X509Certificate(pem)];
-    } catch {
-      findings.push(
-        error(`certificate ${index + 1} of ${pems.length} in ${path} is damaged and cannot be read`),
-      );
-      return [];
-    }
-  });
-  return { certificates, findings };
+  const wanted = "give the certificate of the CA, in PEM";
+  return {
+    ...readCertificates(path, blocks, read.text, wanted),
+    withKey: keyBlock(blocks) === undefined ? [] : [path],
+  };
 }
 
 /** Why a verification against these would fail whatever the other side shows. */
@@ -146,8 +130,8 @@ function systemAuthorities(): AuthoritiesRead {
   if (path === undefined || read?.kind !== "text") {
     // A machine without a store of its own: the roots that Node.js brings along.
     const authorities = { pems: rootCertificates, names: [], path: "Node.js", system: true };
-    return { authorities, findings: [], files: [] };
+    return { authorities, findings: [], files: [], withKey: [] };
   }
   const authorities = { pems: certificateBlocks(pemBlocks(read.text)), names: [], path, system: true };
-  return { authorities, findings: [], files: [path] };
+  return { authorities, findings: [], files: [path], withKey: [] };
 }

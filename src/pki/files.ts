@@ -1,8 +1,11 @@
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -59,38 +62,63 @@ export function isFile(path: string): boolean {
 }
 
 export interface WriteOptions {
-  /** Replace a file that is there; the new one takes its place whole. */
+  /** Replace a file that is there: the new one takes its place whole, and its owner stays. */
   readonly overwrite?: boolean;
 }
 
 /**
- * Writes a file that holds a private key or a token: readable by its owner only, from its first byte on.
+ * Writes a file that holds a private key or a token: closed to other users from its first byte on.
  * @throws PkiError `exists`, `cannot_write`
  */
 export function writeSecretFile(path: string, text: string, options: WriteOptions = {}): void {
-  write(path, text, 0o600, options);
+  // The group of a file that is replaced may be how its service reads it; everybody else never.
+  write(path, text, { fresh: 0o600, kept: 0o770 }, options);
 }
 
 /** @throws PkiError `exists`, `cannot_write` */
 export function writePublicFile(path: string, text: string, options: WriteOptions = {}): void {
-  write(path, text, 0o644, options);
+  write(path, text, { fresh: 0o644, kept: 0o777 }, options);
 }
 
-function write(path: string, text: string, mode: number, options: WriteOptions): void {
-  const target = options.overwrite === true ? `${path}.${process.pid}.new` : path;
+interface Mode {
+  readonly fresh: number;
+  /** Which bits of a replaced file's mode stay. */
+  readonly kept: number;
+}
+
+function write(path: string, text: string, mode: Mode, options: WriteOptions): void {
   try {
-    const descriptor = openSync(target, "wx", mode);
-    try {
-      writeFileSync(descriptor, text);
-    } finally {
-      closeSync(descriptor);
-    }
-    if (target !== path) renameSync(target, path);
+    const there = options.overwrite === true ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    if (there === undefined) writeNew(path, text, mode.fresh);
+    else if (there.isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" });
+    else replace(realpathSync(path), text, { ...there, mode: there.mode & mode.kept });
   } catch (caught) {
     const code = (caught as NodeJS.ErrnoException).code;
-    if (target !== path && code !== "EEXIST") rmSync(target, { force: true });
-    if (code === "EEXIST") throw new PkiError("exists", `${target} is there already, and stays as it is`);
+    if (code === "EEXIST") throw new PkiError("exists", `${path} is there already, and stays as it is`);
     throw new PkiError("cannot_write", `${path} cannot be written: ${reason(code)}`);
+  }
+}
+
+/** A symbolic link goes on leading to the file, and a reader sees the old text or the new one, never a part. */
+function replace(path: string, text: string, there: { mode: number; uid: number; gid: number }): void {
+  const next = `${path}.${process.pid}.new`;
+  try {
+    writeNew(next, text, 0o600);
+    if (process.getuid?.() === 0) chownSync(next, there.uid, there.gid); // sudo must not take the file from its user
+    chmodSync(next, there.mode);
+    renameSync(next, path);
+  } catch (caught) {
+    rmSync(next, { force: true });
+    throw caught;
+  }
+}
+
+function writeNew(path: string, text: string, mode: number): void {
+  const descriptor = openSync(path, "wx", mode);
+  try {
+    writeFileSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

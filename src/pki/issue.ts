@@ -151,8 +151,7 @@ async function sign(
 }
 
 async function openAuthority(x509: typeof X509, authority: Authority) {
-  const subject = new X509Certificate(authority.certificatePem);
-  const key = createPrivateKey(authority.keyPem);
+  const { subject, key } = readAuthority(authority);
   if (!subject.checkPrivateKey(key)) {
     throw new PkiError("bad_authority", "the authority's private key does not belong to its certificate");
   }
@@ -162,16 +161,26 @@ async function openAuthority(x509: typeof X509, authority: Authority) {
       `${oneLine(subject.subject)} may not sign: it is not a CA certificate`,
     );
   }
+  if (Date.parse(subject.validTo) < Date.now()) {
+    throw new PkiError("bad_authority", `${oneLine(subject.subject)} may not sign any more: it has expired`);
+  }
+  const der = key.export({ type: "pkcs8", format: "der" });
   return {
     certificate: new x509.X509Certificate(authority.certificatePem),
-    signingKey: await crypto.subtle.importKey(
-      "pkcs8",
-      key.export({ type: "pkcs8", format: "der" }),
-      importAlgorithm(key),
-      false,
-      ["sign"],
-    ),
+    signingKey: await crypto.subtle.importKey("pkcs8", der, importAlgorithm(key), false, ["sign"]),
   };
+}
+
+function readAuthority({ certificatePem, keyPem }: Authority): { subject: X509Certificate; key: KeyObject } {
+  try {
+    return { subject: new X509Certificate(certificatePem), key: createPrivateKey(keyPem) };
+  } catch {
+    throw new PkiError(
+      "bad_authority",
+      "the authority's certificate or private key cannot be read",
+      "both must be PEM, the key not encrypted",
+    );
+  }
 }
 
 async function serverExtensions(

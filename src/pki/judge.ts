@@ -1,13 +1,13 @@
 import { type CertificateFacts, shortName } from "./certificate.ts";
 import { type Finding, warning } from "./finding.ts";
 
-/** What the gate shows it as: to its clients (server), or to an API server (client). */
-export type Purpose = "server" | "client";
+/** What it is shown as: by a gate to its clients, by a gate to an API server, or to nobody (it signs others). */
+export type Purpose = "server" | "client" | "authority";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Time enough to have a certificate renewed by people. */
 const SOON_DAYS = 14;
-const USAGES: Record<Purpose, { readonly oid: string; readonly words: string }> = {
+const USAGES: Record<"server" | "client", { readonly oid: string; readonly words: string }> = {
   server: { oid: "1.3.6.1.5.5.7.3.1", words: "server authentication" },
   client: { oid: "1.3.6.1.5.5.7.3.2", words: "client authentication" },
 };
@@ -26,11 +26,18 @@ export function judgeCertificate(
     ...judgePeriod(facts, subject, where.now),
     ...(where.purpose === "server" ? judgeNames(facts, subject) : []),
     ...judgeStrength(facts, subject),
-    ...judgeUsage(facts, subject, where.purpose),
+    ...(where.purpose === "authority" ? [] : judgeUsage(facts, subject, where.purpose)),
   ];
 }
 
-export function judgePeriod(facts: CertificateFacts, subject: string, now: Date): Finding[] {
+/** What a certificate says of itself it was made for. */
+export function usageOf(facts: CertificateFacts): "server" | "client" | "any" {
+  const { usages } = facts;
+  if (usages === undefined || usages.includes(ANY_USAGE)) return "any";
+  return usages.includes(USAGES.client.oid) && !usages.includes(USAGES.server.oid) ? "client" : "server";
+}
+
+function judgePeriod(facts: CertificateFacts, subject: string, now: Date): Finding[] {
   const { notBefore, notAfter } = facts;
   if (now > notAfter) {
     const past = daysBetween(notAfter, now);
@@ -92,7 +99,7 @@ function judgeStrength(facts: CertificateFacts, subject: string): Finding[] {
   return findings;
 }
 
-function judgeUsage(facts: CertificateFacts, subject: string, purpose: Purpose): Finding[] {
+function judgeUsage(facts: CertificateFacts, subject: string, purpose: "server" | "client"): Finding[] {
   const { oid, words } = USAGES[purpose];
   const { usages } = facts;
   if (usages === undefined || usages.includes(oid) || usages.includes(ANY_USAGE)) return [];

@@ -100,6 +100,15 @@ test("a ca-file of a bind must be there even when no client certificate is asked
   assert.deepEqual(toldOf(configurationOf([bind])), ["5: error: there is no file no-ca.pem"]);
 });
 
+test("a ca-file with a private key in it is a warning", () => {
+  folder.write("ca-and-key.pem", ca.certificatePem + ca.keyPem);
+  const server = serverWith({ verify: "required", ca: crt("ca-and-key.pem", 9) });
+  const told = toldOf(configurationOf([], [server]));
+  assert.deepEqual(told, [
+    "9: warning: ca-and-key.pem holds a private key, which whoever trusts a CA does not need",
+  ]);
+});
+
 test("an empty folder is an error", () => {
   mkdirSync(join(folder.path, "empty.d"));
   const bind = bindWith({ certificates: [crt("empty.d", 5)] });

@@ -138,6 +138,13 @@ function prepareServer(shelf: Shelf, server: Server): ServerTrust | undefined {
   return undefined;
 }
 
+function needlessKey(path: string): Finding {
+  return warning(
+    `${path} holds a private key, which whoever trusts a CA does not need`,
+    "keep only its certificates; keep the key elsewhere",
+  );
+}
+
 /** Opens each file once, however many lines name it, and tells its problems once: at the first of them. */
 class Shelf {
   readonly problems: Diagnostic[] = [];
@@ -179,7 +186,7 @@ class Shelf {
       read = readAuthorities(ca, this.#now);
       this.#authorities.set(key, read);
       for (const opened of read.files) this.files.add(opened);
-      this.tell(read.findings, ca === "system" ? at : ca.at);
+      this.tell([...read.findings, ...read.withKey.map(needlessKey)], ca === "system" ? at : ca.at);
     }
     return read.authorities;
   }
