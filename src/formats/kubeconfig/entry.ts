@@ -73,11 +73,11 @@ export function entryParts(entry: KubeconfigEntry): EntryParts {
 
 /**
  * The name that `dcos kubernetes kubeconfig` gives: https://kube-apiserver.example.com:6443 →
- * kube-apiserver-example-com6443.
+ * kube-apiserver-example-com6443; after a digit the port is set off, or nobody could read it.
  */
 export function contextNameFor(server: URL): string {
   const host = server.hostname.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  return `${host}${server.port === "" ? "443" : server.port}`;
+  return `${host}${/\d$/.test(host) ? "-" : ""}${server.port === "" ? "443" : server.port}`;
 }
 
 function clusterTree(entry: KubeconfigEntry): Tree {

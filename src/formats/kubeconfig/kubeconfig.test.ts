@@ -128,8 +128,8 @@ test("a token that YAML would take for something else stays a string", () => {
 const contextNames: [url: string, name: string][] = [
   ["https://kube-apiserver.example.com:6443", "kube-apiserver-example-com6443"],
   ["https://kube.example.com", "kube-example-com443"],
-  ["https://10.1.0.11:6443/", "10-1-0-116443"],
-  ["https://[2001:db8::6]:6443", "2001-db8-66443"],
+  ["https://10.1.0.11:6443/", "10-1-0-11-6443"],
+  ["https://[2001:db8::6]:6443", "2001-db8-6-6443"],
 ];
 
 for (const [url, name] of contextNames) {
