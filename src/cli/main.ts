@@ -55,6 +55,12 @@ Examples:
 const EXIT_USAGE = 2;
 const EXIT_INTERNAL = 70;
 
+// Whoever reads our output may have seen enough (`| head`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -86,9 +92,10 @@ async function programFor(word: string | undefined): Promise<Command> {
 }
 
 /** Usage mistakes throw, here and in subcommands, so that one place decides the exit code. */
-function strict(command: Command): Command {
-  command.exitOverride().showHelpAfterError(`(try "postern ${command.name()} --help")`);
-  for (const child of command.commands) strict(child);
+function strict(command: Command, parents = "postern"): Command {
+  const called = `${parents} ${command.name()}`;
+  command.exitOverride().showHelpAfterError(`(try "${called} --help")`);
+  for (const child of command.commands) strict(child, called);
   return command;
 }
 
