@@ -7,9 +7,12 @@ import { checkBindConflicts } from "./settle-bind.ts";
 import { settleFrontend } from "./settle-frontend.ts";
 import { reportTwice } from "./settle-names.ts";
 
-/** What became of a draft; `configuration` is left out when the draft was not complete or an error was found. */
+/** What became of a draft. */
 export interface Settled {
+  /** Left out when the draft was not complete or an error was found: then nothing may run. */
   readonly configuration?: Configuration;
+  /** All that could be read in spite of errors: the files it names can be judged in the same pass. */
+  readonly readable: Configuration;
   readonly problems: readonly Diagnostic[];
 }
 
@@ -32,11 +35,9 @@ export function settle(draft: Draft): Settled {
   }
   const frontends: Frontend[] = draft.frontends.map((frontend) => settleFrontend(frontend, draft, problems));
 
-  if (!draft.complete || problems.errors > 0) return { problems: problems.list };
-  return {
-    configuration: { global: settleGlobal(draft.global), frontends, backends },
-    problems: problems.list,
-  };
+  const readable = { global: settleGlobal(draft.global), frontends, backends };
+  if (!draft.complete || problems.errors > 0) return { readable, problems: problems.list };
+  return { configuration: readable, readable, problems: problems.list };
 }
 
 function settleGlobal(global: Draft["global"]): Configuration["global"] {

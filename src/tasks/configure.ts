@@ -18,13 +18,20 @@ export function configure(file: string, environment: NodeJS.ProcessEnv): Configu
   const text = readText(file);
   if (typeof text !== "string") return { problems: [text], ready: undefined };
   const { draft, problems: ofText } = readHaproxy(text, file, environment);
-  const { configuration, problems: ofModel } = settle(draft);
-  const loaded = configuration === undefined ? undefined : loadMaterials(configuration);
+  const { configuration, readable, problems: ofModel } = settle(draft);
+  const { materials, problems: ofFiles } = loadMaterials(readable);
   const ofWhole = configuration === undefined ? [] : whatIsMissing(configuration, file);
-  const problems = inFileOrder([...ofText, ...ofModel, ...ofWhole, ...(loaded?.problems ?? [])]);
-  if (configuration === undefined || loaded === undefined || hasErrors(problems))
-    return { problems, ready: undefined };
-  return { problems, ready: { configuration, materials: loaded.materials } };
+  const ofFile = [...ofText, ...ofModel, ...ofWhole];
+  // Where a line could not be read, what its files lack was perhaps never meant.
+  const more =
+    configuration === undefined ? ofFiles.filter((problem) => !onOneLine(problem, ofFile)) : ofFiles;
+  const problems = inFileOrder([...ofFile, ...more]);
+  if (configuration === undefined || hasErrors(problems)) return { problems, ready: undefined };
+  return { problems, ready: { configuration, materials } };
+}
+
+function onOneLine({ at }: Diagnostic, others: readonly Diagnostic[]): boolean {
+  return others.some((other) => other.at.file === at.file && other.at.line === at.line);
 }
 
 /** A gate that listens nowhere would only sit there: mostly the file is empty or another one was meant. */
