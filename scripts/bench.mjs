@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { build, needDebianPackages, needNode, needNpmPackages, root } from "./setup.mjs";
 
 needNode();
-needDebianPackages({ haproxy: "haproxy", nginx: "nginx-light", h2load: "nghttp2-client" });
+needDebianPackages({ haproxy: "haproxy", nginx: "nginx", h2load: "nghttp2-client" });
 needNpmPackages();
 build();
 

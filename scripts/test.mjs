@@ -8,7 +8,7 @@ import { build, fail, needDebianPackages, needNode, needNpmPackages, root, say }
 needNode();
 needDebianPackages({
   haproxy: "haproxy",
-  nginx: "nginx-light",
+  nginx: "nginx",
   "/usr/lib/nginx/modules/ngx_stream_module.so": "libnginx-mod-stream",
   h2load: "nghttp2-client",
   openssl: "openssl",
