@@ -1,5 +1,5 @@
 import { BindError } from "../gate/index.ts";
-import { type Engine, type NativeOptions, startNative } from "../serve/index.ts";
+import { type Engine, type NativeOptions, startHaproxy, startNative } from "../serve/index.ts";
 import { TaskFailure } from "./failure.ts";
 
 /**
@@ -19,6 +19,27 @@ export async function startGate(options: NativeOptions): Promise<Engine> {
 function bindHint(code: string): string | undefined {
   if (code === "EADDRINUSE") return "stop the other process (ss -ltnp shows which), or choose another port";
   return undefined;
+}
+
+/**
+ * Runs a file with real HAProxy until it ends or a signal comes.
+ * @returns HAProxy's exit code; 0 when it was told to stop
+ * @throws TaskFailure when HAProxy is not installed
+ */
+export async function runWithHaproxy(
+  file: string,
+  graceMs: number,
+  told: (text: string) => void,
+): Promise<number> {
+  const engine = await startHaproxy(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    throw new TaskFailure(
+      "HAProxy is not installed",
+      "Debian: apt-get install haproxy; or run without --engine haproxy",
+    );
+  });
+  const stopped = runUntilSignal(engine, graceMs, told).then(() => 0);
+  return Promise.race([engine.ended.then((code) => code ?? 0), stopped]);
 }
 
 /**
