@@ -28,7 +28,9 @@ export function httpLine(event: RequestEnded, share: ConnectShare): string {
   const reached = reachedServer(event);
   const waits = reached ? `${queued(lane, share.queueMs)}/${whole(share.connectMs)}` : "-1/-1";
   const times = `${whole(event.headMs)}/${waits}/${whole(event.responseMs)}/${whole(event.totalMs)}`;
-  const served = `${event.status} ${event.bytesToClient} - - ${state(event.termination)}`;
+  // A head that was broken off counts as a bad request, also where nobody was left to be told.
+  const status = event.method === undefined && event.status < 0 ? emptyStatus(event) : event.status;
+  const served = `${status} ${event.bytesToClient} - - ${state(event.termination)}`;
   const backend = event.method === undefined ? lane.frontend : (lane.backend ?? lane.frontend);
   const server = reached ? (lane.server ?? NO_SERVER) : NO_SERVER;
   return `${client(lane)} [${logDate(event.startedAtMs)}] ${frontendName(lane)} ${backend}/${server} ${times} ${served} ${counts(event, reached ? share.retries : 0)} "${requestLine(event)}"`;
@@ -109,7 +111,7 @@ function shownTarget(event: RequestEnded): string {
 }
 
 /** The status a client saw that sent no request: HAProxy's 400 or 408, even where it was told nothing. */
-export function emptyStatus(event: LaneEnded): number {
+export function emptyStatus(event: Pick<LaneEnded, "reason" | "termination">): number {
   const reason: Reason | undefined = event.reason === undefined ? undefined : REASONS[event.reason];
   if (reason?.status !== undefined) return reason.status;
   const who = event.termination.charAt(0);

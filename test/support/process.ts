@@ -12,8 +12,8 @@ export interface Running {
   readonly stderr: () => string;
   /** stdout and stderr together, in the order they came. */
   readonly output: () => string;
-  /** Waits until something it wrote (on either stream) matches. */
-  wrote(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Waits until something it wrote (on either stream, from character `from` of `output`) matches. */
+  wrote(pattern: RegExp, timeoutMs?: number, from?: number): Promise<RegExpExecArray>;
   /** Sends a signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   readonly exited: Promise<number | null>;
@@ -44,8 +44,8 @@ export function start(
     stdout: () => written.stdout,
     stderr: () => written.stderr,
     output: () => written.both,
-    wrote: (pattern, timeoutMs = 15_000) =>
-      untilWritten(child, () => written.both, pattern, listeners, timeoutMs),
+    wrote: (pattern, timeoutMs = 15_000, from = 0) =>
+      untilWritten(child, () => written.both.slice(from), pattern, listeners, timeoutMs),
     async stop(signal = "SIGTERM") {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       return exited;

@@ -27,6 +27,9 @@ const FINISH: Ending = { kind: "finish" };
 const LINGER: Ending = { kind: "linger" };
 const REPEAT: Ending = { kind: "repeat" };
 
+/** A client that leaves before its first byte: HAProxy logs it as a head that was broken off, unless dontlognull. */
+const NOTHING_ASKED: Ending = { kind: "cut", termination: "CR", reason: "client_gone_in_head" };
+
 function answer(reason: ReasonCode, termination?: string): Ending {
   return { kind: "answer", reason, ...(termination !== undefined && { termination }) };
 }
@@ -44,7 +47,7 @@ function cut(termination: string, reason: ReasonCode): Ending {
 export function clientEnds(standing: Standing): Ending {
   switch (standing.phase) {
     case "idle":
-      return CLOSE;
+      return standing.isFirst ? NOTHING_ASKED : CLOSE;
     case "head":
       return answer("client_gone_in_head");
     case "redial":
@@ -60,7 +63,7 @@ export function clientEnds(standing: Standing): Ending {
 export function clientCloses(standing: Standing): Ending {
   switch (standing.phase) {
     case "idle":
-      return DROP;
+      return standing.isFirst ? NOTHING_ASKED : DROP;
     case "head":
       return cut("CR", "client_gone_in_head");
     case "redial":

@@ -415,7 +415,6 @@ class Http1Relay implements Relay, Standing {
   }
 
   // Ends.
-
   drain(): void {
     this.#draining = true;
     // A client that has not asked anything yet is answered once, with `Connection: close`.
@@ -427,6 +426,7 @@ class Http1Relay implements Relay, Standing {
   }
 
   #cut(termination: string, reason: ReasonCode): void {
+    if (this.phase === "idle") this.#beginRequest(this.since);
     this.#exchange.end(termination, reason, false);
     this.#end();
     this.#context.destroy();
