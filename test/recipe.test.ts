@@ -120,7 +120,7 @@ describe("example 1, its log", () => {
       const line = await syslog.until(/"GET \/ HTTP\/1\.1"/);
       assert.match(
         line,
-        /^<134>\w{3} [ \d]\d \d\d:\d\d:\d\d haproxy\[\d+\]: 127\.0\.0\.1:\d+ \[.+\] frontend_all~ backend_kube_apiserver\/kube-apiserver 0\/0\/\d+\/\d+\/\d+ 403 \d+ - - ---- 1\/1\/1\/1\/0 0\/0 "GET \/ HTTP\/1\.1"\n$/,
+        /^<134>\w{3} [ \d]\d \d\d:\d\d:\d\d haproxy\[\d+\]: 127\.0\.0\.1:\d+ \[.+\] frontend_all~ backend_kube_apiserver\/kube-apiserver 0\/0\/\d+\/\d+\/\d+ 403 \d+ - - ---- 1\/1\/0\/0\/0 0\/0 "GET \/ HTTP\/1\.1"\n$/,
       );
     } finally {
       await gate.stop();
