@@ -5,6 +5,7 @@ import { makeCa, type TestCa } from "./support/authority.ts";
 import { type Folder, temporaryFolder } from "./support/folder.ts";
 import { type RunningGate, runGate } from "./support/gate.ts";
 import { startHaproxy } from "./support/haproxy.ts";
+import { ANY_LINE, type Fields, fieldsOf } from "./support/log-line.ts";
 import { freePort, type Running } from "./support/process.ts";
 import { exchange, type RawExchange, statuses } from "./support/raw-tls.ts";
 import { type ScriptedApi, startScriptedApi } from "./support/scripted-api.ts";
@@ -21,9 +22,6 @@ const WRONG = "wrong-ca.example.com";
 const ENTRANCES = ["all", "strict", "hasty", "refused", "down", "pass", "closed"] as const;
 type Entrance = (typeof ENTRANCES)[number];
 type Ports = Readonly<Record<Entrance, number>>;
-
-/** Of a log line what must be equal; times only by whether they were reached. */
-type Fields = Readonly<Record<string, string>>;
 
 interface Side {
   readonly ports: Ports;
@@ -186,32 +184,6 @@ backend pass_second
     mode tcp
     server second 127.0.0.1:${second.port}
 `;
-}
-
-const DATE = String.raw`\[\d\d\/\w{3}\/\d{4}(?::\d\d){3}\.\d{3}\]`;
-const ANY = new RegExp(`: 127\\.0\\.0\\.1:\\d+ ${DATE} `);
-const HTTPLOG = new RegExp(
-  `^<(?<priority>\\d+)>\\w{3} [ \\d]\\d [\\d:]{8} (?<tag>\\w+)\\[\\d+\\]: 127\\.0\\.0\\.1:\\d+ ${DATE} ` +
-    String.raw`(?<frontend>\S+) (?<backend>\S+)\/(?<server>\S+) (?<times>[-\d]+(?:\/[-\d]+){4}) (?<status>-?\d+) ` +
-    String.raw`\d+ - - (?<state>\S{4}) (?<counts>\d+(?:\/\d+){3})\/(?<retries>\+?\d+) (?<queues>\d+\/\d+) ` +
-    String.raw`"(?<request>.*)"\n$`,
-);
-const TCPLOG = new RegExp(
-  `^<(?<priority>\\d+)>\\w{3} [ \\d]\\d [\\d:]{8} (?<tag>\\w+)\\[\\d+\\]: 127\\.0\\.0\\.1:\\d+ ${DATE} ` +
-    String.raw`(?<frontend>\S+) (?<backend>\S+)\/(?<server>\S+) (?<times>[-\d]+(?:\/[-\d]+){2}) \d+ (?<state>\S{2}) ` +
-    String.raw`(?<counts>\d+(?:\/\d+){3})\/(?<retries>\+?\d+) (?<queues>\d+\/\d+)\n$`,
-);
-const HANDSHAKE = new RegExp(
-  `^<(?<priority>\\d+)>\\w{3} [ \\d]\\d [\\d:]{8} (?<tag>\\w+)\\[\\d+\\]: 127\\.0\\.0\\.1:\\d+ ${DATE} ` +
-    String.raw`(?<bind>\S+): (?<sentence>.*)\n$`,
-);
-
-/** A time says only whether that point was reached. */
-function fieldsOf(line: string): Fields {
-  const groups = (HTTPLOG.exec(line) ?? TCPLOG.exec(line) ?? HANDSHAKE.exec(line))?.groups;
-  assert.ok(groups, `this line has no form we know: ${line}`);
-  const { times, ...fields } = groups;
-  return { ...fields, ...(times !== undefined && { reached: times.replace(/(?<!-)\b\d+/g, "t") }) };
 }
 
 interface BesideCase extends Omit<RawExchange, "port"> {
@@ -432,7 +404,7 @@ function oursOf(fields: NonNullable<NonNullable<BesideCase["differs"]>["fields"]
 async function observe({ ports, syslog }: Side, given: BesideCase, count: number) {
   const from = syslog.lines.length;
   const answer = await exchange({ ...given, port: ports[given.at] });
-  const lines = await syslog.take(ANY, count, from);
+  const lines = await syslog.take(ANY_LINE, count, from);
   return { answer, statuses: statuses(answer), fields: lines.map(fieldsOf) };
 }
 
