@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { readHaproxy } from "../formats/haproxy/index.ts";
-import { type Configuration, type Diagnostic, hasErrors, inFileOrder, settle } from "../model/index.ts";
+import {
+  type Configuration,
+  type Diagnostic,
+  hasErrors,
+  inFileOrder,
+  type LogTarget,
+  settle,
+} from "../model/index.ts";
 import { loadMaterials, type Materials } from "../pki/index.ts";
 
 /** What a configuration file came to. */
@@ -28,6 +35,16 @@ export function configure(file: string, environment: NodeJS.ProcessEnv): Configu
   const problems = inFileOrder([...ofFile, ...more]);
   if (configuration === undefined || hasErrors(problems)) return { problems, ready: undefined };
   return { problems, ready: { configuration, materials } };
+}
+
+/** The same gate with its log lines as JSON; a frontend that logs nowhere then logs to stdout. */
+export function withJsonLogs(configuration: Configuration): Configuration {
+  const stdout: LogTarget = { kind: "stdout", framing: "raw", facility: "local0", level: "info" };
+  const frontends = configuration.frontends.map((frontend) => {
+    const targets = frontend.log.targets.length === 0 ? [stdout] : frontend.log.targets;
+    return { ...frontend, log: { ...frontend.log, format: "json" as const, targets } };
+  });
+  return { ...configuration, frontends };
 }
 
 function onOneLine({ at }: Diagnostic, others: readonly Diagnostic[]): boolean {
