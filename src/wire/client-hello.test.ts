@@ -33,10 +33,25 @@ test("a client by IP sends neither, which is no fault", () => {
   });
 });
 
-test("puts a hello together that spans records of one byte, RFC 8446 §5.1", () => {
-  const body = withName.subarray(5);
-  const records = Array.from(body, (byte) => Buffer.from([22, 3, 1, 0, 1, byte]));
-  assert.deepEqual(readClientHello(Buffer.concat(records)), readClientHello(withName));
+test("puts a hello together that spans many small records, RFC 8446 §5.1", () => {
+  assert.deepEqual(readClientHello(inRecords(withName.subarray(5), 64)), readClientHello(withName));
+});
+
+test("a hello in thousands of records is refused before it costs anything", () => {
+  const hello = Buffer.alloc(16_000);
+  hello[0] = 1;
+  hello.writeUIntBE(hello.length, 1, 3);
+  const records = inRecords(hello, 1);
+  const before = process.cpuUsage();
+  assert.deepEqual(readClientHello(records), { kind: "not-tls", what: "garbage" });
+  // Put together anew for each record it took seconds, in which nobody else was served.
+  const { user, system } = process.cpuUsage(before);
+  assert.ok(user + system < 200_000, `${user + system} µs`);
+});
+
+test("a server name longer than a name can be is refused, RFC 1035 §2.3.4", () => {
+  assert.equal(readClientHello(helloFor("a".repeat(255))).kind, "hello");
+  assert.deepEqual(readClientHello(helloFor("a".repeat(256))), { kind: "not-tls", what: "garbage" });
 });
 
 for (const row of [
@@ -117,6 +132,30 @@ test("a hello cut short by its own lengths is refused, whichever byte of the ext
   }
   assert.ok(refused > 20, `${refused} refused`);
 });
+
+/** A hello that asks for a name and nothing else; Node sends none that is too long. */
+function helloFor(name: string): Buffer {
+  const list = Buffer.concat([Buffer.from([0, name.length >> 8, name.length & 0xff]), Buffer.from(name)]);
+  const value = Buffer.concat([Buffer.from([list.length >> 8, list.length & 0xff]), list]);
+  const extension = Buffer.concat([Buffer.from([0, 0, value.length >> 8, value.length & 0xff]), value]);
+  const body = Buffer.concat([
+    Buffer.alloc(34),
+    Buffer.from([0, 0, 2, 0x13, 1, 1, 0, extension.length >> 8, extension.length & 0xff]),
+    extension,
+  ]);
+  const header = Buffer.from([1, 0, body.length >> 8, body.length & 0xff]);
+  return inRecords(Buffer.concat([header, body]), 16_384);
+}
+
+/** A handshake message as TLS records of so many bytes each. */
+function inRecords(message: Buffer, bytes: number): Buffer {
+  const records: Buffer[] = [];
+  for (let at = 0; at < message.length; at += bytes) {
+    const part = message.subarray(at, at + bytes);
+    records.push(Buffer.from([22, 3, 1, part.length >> 8, part.length & 0xff]), part);
+  }
+  return Buffer.concat(records);
+}
 
 function feed(chunks: readonly Buffer[]): HelloResult {
   let bytes = Buffer.alloc(0);

@@ -19,7 +19,13 @@ const MORE: HelloResult = { kind: "more" };
 const GARBAGE: HelloResult = { kind: "not-tls", what: "garbage" };
 const HTTP: HelloResult = { kind: "not-tls", what: "http" };
 
+/** Records that a ClientHello may be cut into: the largest one, in pieces of 512 bytes (RFC 6066 §4), twice over. */
+const RECORDS_MAX = 64;
+/** RFC 1035 §2.3.4; OpenSSL takes no more either (TLSEXT_MAXLEN_host_name). */
+const NAME_BYTES_MAX = 255;
+
 const RECORD_HEADER = 5;
+const HANDSHAKE_HEADER = 4;
 const CONTENT_HANDSHAKE = 22;
 const HANDSHAKE_CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
@@ -38,23 +44,29 @@ export function readClientHello(bytes: Buffer): HelloResult {
   return hello === undefined ? GARBAGE : { kind: "hello", hello };
 }
 
-/** The body of the first handshake message, put together from its records (RFC 8446 §5.1). */
+/**
+ * The body of the first handshake message, put together from its records (RFC 8446 §5.1). Looks at no more than
+ * `RECORDS_MAX` heads and copies once, since it is done anew for every segment and the client chooses how small they are.
+ */
 function gatherHandshake(bytes: Buffer): Buffer | HelloResult {
   const parts: Buffer[] = [];
   let gathered = 0;
+  let wanted = Number.POSITIVE_INFINITY;
   let offset = 0;
   for (;;) {
-    if (gathered >= 1 && firstByte(parts) !== HANDSHAKE_CLIENT_HELLO) return GARBAGE;
-    if (gathered >= 4) {
-      const head = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    if (gathered >= HANDSHAKE_HEADER && wanted === Number.POSITIVE_INFINITY) {
+      const head = Buffer.concat(parts, HANDSHAKE_HEADER);
+      if (head[0] !== HANDSHAKE_CLIENT_HELLO) return GARBAGE;
       const length = head.readUIntBE(1, 3);
       if (length > HELLO_BYTES_MAX) return GARBAGE;
-      if (gathered >= 4 + length) return head.subarray(4, 4 + length);
+      wanted = HANDSHAKE_HEADER + length;
     }
+    if (gathered >= wanted) return Buffer.concat(parts).subarray(HANDSHAKE_HEADER, wanted);
+    if (gathered > 0 && parts[0]?.[0] !== HANDSHAKE_CLIENT_HELLO) return GARBAGE;
     if (bytes.length - offset < RECORD_HEADER) return partialRecord(bytes, offset);
     if (bytes[offset] !== CONTENT_HANDSHAKE || bytes[offset + 1] !== 3) return GARBAGE;
     const length = bytes.readUInt16BE(offset + 3);
-    if (length === 0 || length > HELLO_BYTES_MAX) return GARBAGE;
+    if (length === 0 || length > HELLO_BYTES_MAX || parts.length === RECORDS_MAX) return GARBAGE;
     const available = Math.min(length, bytes.length - offset - RECORD_HEADER);
     if (available > 0) parts.push(bytes.subarray(offset + RECORD_HEADER, offset + RECORD_HEADER + available));
     gathered += available;
@@ -66,10 +78,6 @@ function partialRecord(bytes: Buffer, offset: number): HelloResult {
   if (offset < bytes.length && bytes[offset] !== CONTENT_HANDSHAKE) return GARBAGE;
   if (offset + 1 < bytes.length && bytes[offset + 1] !== 3) return GARBAGE;
   return MORE;
-}
-
-function firstByte(parts: readonly Buffer[]): number | undefined {
-  return parts[0]?.[0];
 }
 
 function looksLikeHttp(bytes: Buffer): boolean {
@@ -125,7 +133,7 @@ function parseExtensions(body: Buffer, start: number, end: number): ClientHello 
 function parseServerName(data: Buffer): string | undefined {
   if (data.length < 5 || data.readUInt16BE(0) !== data.length - 2 || data[2] !== 0) return undefined;
   const length = data.readUInt16BE(3);
-  if (length === 0 || length !== data.length - 5) return undefined;
+  if (length === 0 || length > NAME_BYTES_MAX || length !== data.length - 5) return undefined;
   const name = data.toString("latin1", 5).toLowerCase();
   if (!/^[a-z0-9._-]+$/.test(name)) return undefined;
   return name.endsWith(".") ? name.slice(0, -1) : name;
