@@ -184,6 +184,9 @@ export async function acceptTls(
     ...(options.alpn !== undefined && { ALPNProtocols: [options.alpn] }),
   });
   const connection = await handshake(secure, "secure", signal);
+  // Of a TLS socket that no `tls.Server` made, Node tells later faults (a broken record, a renegotiation) by this event
+  // alone: unheard, the connection would stay open and mute until its timeout.
+  secure.on("_tlsError", (error: Error) => secure.destroy(error));
   if (options.clientCertificate === "none") return connection;
   const verdict = judgeClient(secure, options.clientCertificate);
   if (verdict === undefined) return connection;
