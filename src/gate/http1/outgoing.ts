@@ -65,7 +65,8 @@ export class Outgoing {
   }
 
   #dropFirst(dropped: number): void {
-    const left = this.#pieces.slice(dropped, this.#count);
+    // Copies: the pieces themselves are emptied and used again.
+    const left = this.#pieces.slice(dropped, this.#count).map((piece) => ({ ...piece }));
     this.clear();
     for (const { bytes, from, to } of left) this.add(bytes, from, to);
   }
