@@ -46,6 +46,27 @@ describe("a server that leaves", () => {
     });
   });
 
+  test("a GET with a head that went out in several writes is repeated whole", async () => {
+    const s = scene({ forwardedFor: "192.0.2.7" });
+    const again = new FakeConnection("10.1.0.12", 6443);
+    s.lane.redials.push(again);
+    const first = serverOf(s.lane);
+    s.client(GET.replace("\r\n\r\n", `\r\nAccept: ${"a".repeat(20_000)}\r\n\r\n`));
+    s.relay.serverEnd();
+    await turn();
+    assert.ok(first.written.length > 1, "several writes");
+    assert.equal(again.text, first.text);
+  });
+
+  test("a GET that asks for an upgrade is not repeated: an exec runs a command", async () => {
+    const s = scene();
+    s.client(GET.replace("\r\n\r\n", "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));
+    s.relay.serverEnd();
+    await turn();
+    assert.equal(s.lane.redialled, 0);
+    assert.deepEqual(s.told, ["502 SH-- GET /api/v1/pods"]);
+  });
+
   test("a repeated GET is answered as if nothing had been", async () => {
     const s = scene();
     s.lane.redials.push(new FakeConnection("10.1.0.12", 6443));

@@ -6,7 +6,8 @@ export class Postponed {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #unsent: Buffer[] = [];
-  #repeatable: Buffer | undefined;
+  /** The pieces of a request that may go out once more; empty: it may not. */
+  #repeatable: Buffer[] = [];
   #wasRepeated = false;
 
   /** Of the next request, or behind one that waits for a server. */
@@ -41,32 +42,32 @@ export class Postponed {
 
   /** The request may go to a server once more: GET or HEAD, no body, no byte of an answer, not repeated yet. */
   get isRepeatable(): boolean {
-    return this.#repeatable !== undefined && !this.#wasRepeated;
+    return this.#repeatable.length > 0 && !this.#wasRepeated;
   }
 
-  /** A whole request as it was sent. */
-  remember(request: Buffer): void {
-    this.#repeatable = request;
+  /** A piece of a request as it was sent; all of them must be. */
+  remember(piece: Buffer): void {
+    this.#repeatable.push(piece);
   }
 
   /** The server spoke: nothing of this request may be sent again. */
   forget(): void {
-    this.#repeatable = undefined;
+    if (this.#repeatable.length > 0) this.#repeatable = [];
   }
 
   repeat(): void {
-    if (this.#repeatable !== undefined) this.#unsent.push(this.#repeatable);
+    this.#unsent.push(...this.#repeatable);
     this.#wasRepeated = true;
   }
 
   beginRequest(): void {
-    this.#repeatable = undefined;
+    this.forget();
     this.#wasRepeated = false;
   }
 
   clear(): void {
     this.takeHeld();
     this.takeUnsent();
-    this.#repeatable = undefined;
+    this.forget();
   }
 }

@@ -70,9 +70,12 @@ export class RequestReader extends MessageReader {
     this.#rule = rule;
   }
 
-  /** GET or HEAD without a body: to send it twice does no harm (RFC 9110 §9.2.2). */
+  /**
+   * GET or HEAD without a body: to send it twice does no harm (RFC 9110 §9.2.2). But not where another protocol is asked
+   * for: an `exec` over WebSocket is a GET, and runs a command.
+   */
   get isPlainRead(): boolean {
-    return !this.hasBody && (this.method === "GET" || this.method === "HEAD");
+    return !this.hasBody && !this.asksUpgrade && (this.method === "GET" || this.method === "HEAD");
   }
 
   protected override beginHead(): void {
