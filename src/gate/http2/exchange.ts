@@ -74,11 +74,9 @@ export class Exchange {
     const bodyBytes = answer.body.length;
     // Nothing was sent on the stream yet, so its window is the initial one at least. A client that has no room for an
     // answer's few hundred bytes gets the status alone.
-    const withBody =
-      stream.method !== "HEAD" &&
-      bodyBytes <= this.clientSettings.initialWindow &&
-      this.clientWindow.borrow(bodyBytes);
-    const frames = answerFrames(stream.id, answer, withBody);
+    const fits = () => bodyBytes <= this.clientSettings.initialWindow && this.clientWindow.borrow(bodyBytes);
+    const sends = stream.method === "HEAD" ? "head" : fits() ? "body" : "none";
+    const frames = answerFrames(stream.id, answer, sends);
     this.toClient.add(frames);
     if (!stream.clientDone) this.unfinished.add(stream.id, this.nowMs);
     stream.status = answer.status;
