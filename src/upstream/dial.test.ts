@@ -410,6 +410,13 @@ test("a failure that repeats for certain is not repeated at the same server", { 
   assert.deepEqual(asked, ["a"]);
 });
 
+test("nor is one that the server settled by an alert", { timeout: 900 }, async () => {
+  const alert = { ...fail("server_tls_failed"), code: "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL" };
+  const { asked, dialOnce } = scripted({ a: alert });
+  assert.equal((await retry(poolOf([server("a", 1)]), dialOnce)).retries, 0);
+  assert.deepEqual(asked, ["a"]);
+});
+
 test("`retries` bounds the servers tried", { timeout: 900 }, async () => {
   const pool = poolOf(["a", "b", "c", "d", "e", "f"].map((name) => server(name, 1)));
   const { asked, dialOnce } = scripted({});

@@ -1,4 +1,3 @@
-import type { ReasonCode } from "../events/index.ts";
 import type { Connection } from "../socket/index.ts";
 import { type DialFailure, mayPass } from "./failure.ts";
 import type { Pool } from "./pool.ts";
@@ -89,8 +88,7 @@ export async function dialWithRetries(
     const settled = { ...outcome, server, retries };
     if (outcome.kind === "dialled" || outcome.retry === "never" || gone.aborted) return settled;
     if (retries >= pool.backend.retries) return settled;
-    const following =
-      pool.pick({ clientAddress, avoid: tried }) ?? (await sameServer(pool, want, outcome.reason));
+    const following = pool.pick({ clientAddress, avoid: tried }) ?? (await sameServer(pool, want, outcome));
     if (following === undefined || gone.aborted) return settled;
     server = following;
   }
@@ -106,8 +104,12 @@ async function counted<T>(server: PoolServer, work: () => Promise<T>): Promise<T
 }
 
 /** All were tried: after a wait, whichever is up. */
-async function sameServer(pool: Pool, want: RetryWant, reason: ReasonCode): Promise<PoolServer | undefined> {
-  if (!mayPass(reason)) return undefined;
+async function sameServer(
+  pool: Pool,
+  want: RetryWant,
+  failure: DialFailure,
+): Promise<PoolServer | undefined> {
+  if (!mayPass(failure)) return undefined;
   const waitMs = Math.min(pool.backend.timeouts.connectMs ?? SAME_SERVER_WAIT_MS, SAME_SERVER_WAIT_MS);
   await pause(waitMs, want.gone);
   return pool.pick({ clientAddress: want.clientAddress });

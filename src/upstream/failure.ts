@@ -31,8 +31,11 @@ const PASSING: ReadonlySet<ReasonCode> = new Set([
   "server_tls_failed",
 ]);
 
-export function mayPass(reason: ReasonCode): boolean {
-  return PASSING.has(reason);
+/** A server that was understood and said no by an alert will say no again. */
+const SETTLED = /NO_APPLICATION_PROTOCOL|PROTOCOL_VERSION|UNRECOGNIZED_NAME/;
+
+export function mayPass({ reason, code = "" }: Pick<DialFailure, "reason" | "code">): boolean {
+  return PASSING.has(reason) && !SETTLED.test(code);
 }
 
 export function failed(
