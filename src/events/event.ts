@@ -142,4 +142,6 @@ export interface Notice {
   readonly kind: "notice";
   readonly level: "notice" | "warning" | "alert";
   readonly text: string;
+  /** Where in the code, for a fault of the gate itself. */
+  readonly stack?: string | undefined;
 }

@@ -194,6 +194,5 @@ function admit(
     raw.destroy();
     return;
   }
-  // A lane tells every failure by its events; what is thrown here is a mistake of ours and must be heard.
   void serveLane(raw, entrance, around);
 }

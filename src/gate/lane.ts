@@ -9,6 +9,7 @@ import {
 import type { Backend } from "../model/index.ts";
 import type { Connection, ConnectionHandler, NodeConnection } from "../socket/index.ts";
 import type { Pool } from "../upstream/index.ts";
+import { contained } from "./contained.ts";
 import { createHttp1Relay } from "./http1/index.ts";
 import { createHttp2Relay } from "./http2/index.ts";
 import { type Approach, type Entrance, type Opened, openLane } from "./open.ts";
@@ -44,16 +45,20 @@ const next = {
   closed: [],
 } as const satisfies Record<Phase, readonly Phase[]>;
 
-/** Takes a freshly accepted connection through its whole life. */
+/** Takes a freshly accepted connection through its whole life. Never rejects. */
 export async function serveLane(
   raw: NodeConnection,
   entrance: Entrance,
   around: Surroundings,
 ): Promise<void> {
   const lane = new Lane(raw, entrance, around);
-  const opened = await openLane(lane.approach(raw));
-  if (opened === undefined) lane.turnAway();
-  else lane.relay(opened);
+  try {
+    const opened = await openLane(lane.approach(raw));
+    if (opened === undefined) lane.turnAway();
+    else lane.relay(opened);
+  } catch (error) {
+    lane.fail(error);
+  }
 }
 
 /** One client connection bound to one upstream connection for its whole life. */
@@ -141,12 +146,12 @@ export class Lane {
   /** A client that has not said yet where it wants to go is not waited for. */
   drain(): void {
     if (this.#phase === "opening" && this.#leg === undefined) this.destroy();
-    else this.#relay?.drain();
+    else this.#contain(() => this.#relay?.drain());
   }
 
   /** Ends the lane now, with what its relay still has to say. */
   abort(reason: ReasonCode): void {
-    this.#relay?.abort(reason);
+    this.#contain(() => this.#relay?.abort(reason));
     this.destroy();
   }
 
@@ -155,6 +160,15 @@ export class Lane {
     if (this.#client.destroyed) this.destroy();
     else this.#close();
   }
+
+  /** A mistake of ours came to light on this lane: it ends, is told of, and nobody else notices. */
+  readonly fail = (error: unknown): void => {
+    this.destroy();
+    const { clientAddress, clientPort } = this.facts;
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    const text = `a fault of the gate itself ended the connection of ${clientAddress}:${clientPort}: ${message}`;
+    this.#around.tell({ kind: "notice", level: "alert", text, stack });
+  };
 
   /** Both legs go at once, without a flush. */
   destroy(): void {
@@ -226,7 +240,7 @@ export class Lane {
   #attach(server: Connection | undefined): void {
     this.#attachServer(server);
     this.#client.resume();
-    this.#clientWaiting.handOver(this.#client, {
+    const handler: ConnectionHandler = {
       data: (chunk) => this.#relay?.clientData(chunk),
       drain: () => this.#relay?.clientDrain(),
       end: () => this.#relay?.clientEnd(),
@@ -234,14 +248,15 @@ export class Lane {
         this.#relay?.clientClosed(code);
         this.destroy();
       },
-    });
+    };
+    this.#clientWaiting.handOver(this.#client, contained(handler, this.fail));
   }
 
   #attachServer(server: Connection | undefined): void {
     this.#server = server;
     if (server === undefined) return;
     server.resume();
-    this.#leg?.handOver(server, {
+    const handler: ConnectionHandler = {
       data: (chunk) => this.#relay?.serverData(chunk),
       drain: () => this.#relay?.serverDrain(),
       end: () => this.#relay?.serverEnd(),
@@ -250,7 +265,8 @@ export class Lane {
         this.#server = undefined;
         this.#relay?.serverClosed(code);
       },
-    });
+    };
+    this.#leg?.handOver(server, contained(handler, this.fail));
   }
 
   #context(server: Connection | undefined): RelayContext {
@@ -277,6 +293,7 @@ export class Lane {
       becomeTunnel: (early, ended) => this.#becomeTunnel(early, ended),
       close: () => this.#close(),
       destroy: () => this.destroy(),
+      failed: this.fail,
     };
   }
 
@@ -406,8 +423,18 @@ export class Lane {
 
   #look(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    const at = this.#relay?.checkTimeouts(performance.now()) ?? Number.POSITIVE_INFINITY;
-    if (Number.isFinite(at)) this.#wake(at);
+    this.#contain(() => {
+      const at = this.#relay?.checkTimeouts(performance.now()) ?? Number.POSITIVE_INFINITY;
+      if (Number.isFinite(at)) this.#wake(at);
+    });
+  }
+
+  #contain(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 }
 

@@ -85,6 +85,8 @@ export interface RelayContext {
   close(): void;
   /** The lane is over and broken: both legs are destroyed at once. */
   destroy(): void;
+  /** For what is thrown where the lane cannot catch it, behind an `await`: a mistake of ours, which ends this lane. */
+  readonly failed: (error: unknown) => void;
 }
 
 export interface TunnelEnd {

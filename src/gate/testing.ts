@@ -116,6 +116,10 @@ export class FakeLane implements RelayContext {
     this.events.push(event);
   };
 
+  failed = (error: unknown): void => {
+    throw error;
+  };
+
   counts(): ConnectionCounts {
     return { process: 1, frontend: 1, backend: 1, server: 1 };
   }

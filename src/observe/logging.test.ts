@@ -51,6 +51,15 @@ async function linesOf(format: FrontendLog["format"], ...events: GateEvent[]): P
 
 const HEAD = "127.0.0.1:41028 [25/Nov/2026:01:03:33.936]";
 
+test("a fault of the gate's own is told in one line, its stack only on stderr and once", async () => {
+  const stack = "RangeError: out\n    at a (token=hidden)";
+  const fault = { kind: "notice", level: "alert", text: "a fault", stack } as const;
+  const { stdout, stderr } = await log(testConfiguration([testFrontend("fe", {})]), [fault, fault]);
+  assert.deepEqual(stdout.lines, ["a fault", "a fault"]);
+  const where = ["postern: RangeError: out", "postern:     at a (token=<redacted>"];
+  assert.deepEqual(stderr.lines, ["postern: a fault", ...where, "postern: a fault"]);
+});
+
 test("httplog: an answered request, as HAProxy prints it", async () => {
   assert.deepEqual(await linesOf("httplog", testRequest()), [
     `${HEAD} fe b/s 0/0/0/11/11 200 106 - - ---- 1/1/0/0/0 0/0 "GET / HTTP/1.1"`,

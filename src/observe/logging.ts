@@ -150,6 +150,7 @@ class Log implements Logging {
         const line = () => safe(redactText(event.text));
         const json = () => noticeJson(event, this.#wallClock());
         this.#diary(this.#everywhere, event.level, line, json, event.text);
+        if (event.stack !== undefined) this.#stack(event.stack);
         return;
       }
       case "head":
@@ -275,6 +276,12 @@ class Log implements Logging {
   #head(event: HeadSeen): void {
     const from = `${event.lane.laneId.toString(16).padStart(8, "0")}:${event.lane.frontend}.`;
     for (const line of event.lines) this.#stderr.write(from + safe(withoutSecrets(line)));
+  }
+
+  /** For who mends the gate; once in a while, since a client may know how to bring it about. */
+  #stack(stack: string): void {
+    if (!this.#isNew(stack)) return;
+    for (const line of stack.split("\n")) this.#stderr.write(`postern: ${safe(redactText(line))}`);
   }
 
   #channelsOf(backend: string): readonly Channel[] {

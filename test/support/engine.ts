@@ -4,7 +4,7 @@ import { readHaproxy } from "../../src/formats/haproxy/index.ts";
 import { type Gate, openGate } from "../../src/gate/index.ts";
 import { type Configuration, type Frontend, formatDiagnostic, settle } from "../../src/model/index.ts";
 import { loadMaterials } from "../../src/pki/index.ts";
-import { matchAuthority, refusePathTricks } from "../../src/policy/index.ts";
+import { type Guard, matchAuthority, refusePathTricks } from "../../src/policy/index.ts";
 import { createPool, type Pool } from "../../src/upstream/index.ts";
 import { until } from "./until.ts";
 
@@ -27,6 +27,8 @@ export interface GateWant {
   readonly keepPorts?: boolean;
   /** The model is changed before it runs: for what haproxy.cfg has no words for. */
   readonly change?: (configuration: Configuration) => Configuration;
+  /** Asked besides the usual ones. */
+  readonly guard?: Guard;
 }
 
 /** Runs the gate that a haproxy.cfg describes; warnings of the file do not matter here. Close it in an `after`. */
@@ -41,12 +43,13 @@ export async function startGate(text: string, want: GateWant = {}): Promise<Gate
   const loaded = loadMaterials(configuration);
   const bad = loaded.problems.filter(({ severity }) => severity === "error");
   assert.deepEqual(bad.map(formatDiagnostic), [], "the certificates are good");
-  return open(configuration, loaded.materials);
+  return open(configuration, loaded.materials, want.guard === undefined ? [] : [want.guard]);
 }
 
 async function open(
   configuration: Configuration,
   materials: ReturnType<typeof loadMaterials>["materials"],
+  more: readonly Guard[],
 ): Promise<GateUnderTest> {
   const events: GateEvent[] = [];
   const tell = (event: GateEvent) => void events.push(event);
@@ -62,8 +65,11 @@ async function open(
     pools,
     tell,
     contextFor: (bind, serverName) => materials.binds.get(bind)?.contextFor(serverName),
-    guardsFor: (frontend, backend) =>
-      backend.kubernetes ? [matchAuthority(frontend), refusePathTricks] : [matchAuthority(frontend)],
+    guardsFor: (frontend, backend) => [
+      matchAuthority(frontend),
+      ...(backend.kubernetes ? [refusePathTricks] : []),
+      ...more,
+    ],
   });
   for (const pool of pools.values()) pool.start();
   const counted = () => ({

@@ -58,6 +58,19 @@ describe("a server that leaves", () => {
     assert.equal(again.text, first.text);
   });
 
+  test("a mistake behind the redial ends the lane by its owner", async () => {
+    const s = scene();
+    const failures: unknown[] = [];
+    s.lane.failed = (error) => void failures.push(error);
+    s.lane.redial = async () => {
+      throw new RangeError("out of range");
+    };
+    s.client(GET);
+    s.relay.serverEnd();
+    await turn();
+    assert.deepEqual(failures.map(String), ["RangeError: out of range"]);
+  });
+
   test("a GET that asks for an upgrade is not repeated: an exec runs a command", async () => {
     const s = scene();
     s.client(GET.replace("\r\n\r\n", "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"));

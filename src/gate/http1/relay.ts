@@ -129,7 +129,7 @@ class Http1Relay implements Relay, Standing {
       return false;
     }
     this.response.expect(request.method, request.asksUpgrade);
-    if (this.server.connection === undefined) void this.#redial();
+    if (this.server.connection === undefined) this.#redial().catch(this.#context.failed);
     else this.#enter("exchange");
     return true;
   }
@@ -341,7 +341,7 @@ class Http1Relay implements Relay, Standing {
         return;
       case "repeat":
         this.postponed.repeat();
-        void this.#redial();
+        this.#redial().catch(this.#context.failed);
         return;
       case "answer":
         this.#answerLast(ending.reason, undefined, ending.termination);

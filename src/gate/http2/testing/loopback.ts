@@ -118,6 +118,9 @@ function serveLane(client: RecordingConnection, server: RecordingConnection | un
     },
     redial: async () => undefined,
     becomeTunnel: () => {},
+    failed: (error) => {
+      throw error;
+    },
     close: () => {
       client.end();
       server?.end();
