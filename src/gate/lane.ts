@@ -91,6 +91,7 @@ export class Lane {
       frontend: entrance.frontend.name,
       frontendMode: entrance.frontend.mode,
       tls: entrance.bind.tls !== undefined,
+      ...(raw.localAddress !== "" && { localAddress: raw.localAddress, localPort: raw.localPort }),
       serverName: undefined,
       alpn: undefined,
       backend: undefined,

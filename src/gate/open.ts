@@ -125,6 +125,7 @@ async function terminate(
   if (choice.askServer && (await dialling) !== undefined) answer = leg.alpn ?? "http/1.1";
   const secured = await shakeHands(approach, client.initial, context, answer);
   if (secured === undefined) return undefined;
+  approach.facts.tlsVersion = secured.tls?.protocol;
   approach.wait(secured, !http);
   dialling ??= leg.dial(choice.offer, server);
   await dialling;

@@ -12,6 +12,9 @@ export class NodeConnection implements Connection {
   handler: ConnectionHandler = IGNORE;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Where the peer connected to; "" and 0 on a unix socket. */
+  readonly localAddress: string;
+  readonly localPort: number;
   readonly tls: TlsFacts | undefined;
   #socket: net.Socket | undefined;
   #errorCode: string | undefined;
@@ -29,6 +32,8 @@ export class NodeConnection implements Connection {
     this.#socket = socket;
     this.remoteAddress = plainAddress(socket.remoteAddress);
     this.remotePort = socket.remotePort ?? 0;
+    this.localAddress = plainAddress(socket.localAddress);
+    this.localPort = socket.localPort ?? 0;
     this.tls = socket instanceof tls.TLSSocket ? tlsFacts(socket) : undefined;
     socket.pause();
     socket.on("data", this.#onData);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import * as tls from "node:tls";
 import { createAuthority, issueClientCertificate } from "../../src/pki/index.ts";
-import { ask1, ask2, plain, secure, session2 } from "../support/clients.ts";
+import { ask1, ask2, secure, session2 } from "../support/clients.ts";
 import { DEFAULTS, type GateUnderTest, isHandshake, startGate } from "../support/engine.ts";
 import { type Folder, temporaryFolder, writeCertificates } from "../support/folder.ts";
 import { freePort, runToEnd, start } from "../support/process.ts";
@@ -414,31 +414,6 @@ test("a client that knows no name of the gate causes nothing behind it before it
   await gate.told("the refusal", isHandshake);
   await gate.empty();
   assert.equal(server.taken, before);
-});
-
-describe("after the handshake", () => {
-  test("a record that is broken ends the lane at once, not at its timeout", async (t) => {
-    const gate = await gateTo(t, "");
-    const raw = await plain(gate.port());
-    const socket = tls.connect({ socket: raw, rejectUnauthorized: false });
-    socket.on("error", () => {});
-    await once(socket, "secureConnect");
-    await until("the lane", () => gate.gate.openLanes === 1);
-    raw.write(Buffer.concat([Buffer.from([0x17, 3, 3, 0, 40]), Buffer.alloc(40, 7)]));
-    await gate.empty();
-  });
-
-  test("TLS 1.2: a client that renegotiates is refused", async (t) => {
-    const gate = await gateTo(t, "");
-    const socket = await secure({ port: gate.port(), maxVersion: "TLSv1.2" });
-    const refusal = await new Promise<Error | null>((resolve) => {
-      socket.renegotiate({ rejectUnauthorized: false }, resolve);
-      socket.on("error", resolve);
-    });
-    assert.match(String(refusal), /no renegotiation/);
-    socket.destroy();
-    await gate.empty();
-  });
 });
 
 /** The probe at the start has learnt what the server speaks; of one that speaks h1 only it asks no more then. */
