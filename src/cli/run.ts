@@ -21,12 +21,13 @@ Examples:
 Stops on SIGINT or SIGTERM: no new connections, clients are asked to leave, and what is still open when the grace time
 is over is cut. A second signal stops at once.`;
 
-/** Below the 10 s after which the impatient supervisors kill (docker stop). */
+/** Where neither flag nor file says. Below the 10 s after which the impatient supervisors kill (docker stop). */
 const GRACE_SECONDS_DEFAULT = 8;
 
 interface Flags {
   readonly file: string;
-  readonly grace: number;
+  /** Seconds; undefined: as the file says. */
+  readonly grace?: number;
   readonly engine: "native" | "haproxy";
   readonly jsonLogs: boolean;
 }
@@ -37,9 +38,8 @@ export function runCommand(): Command {
     .requiredOption("-f, --file <file>", "haproxy.cfg to run")
     .option(
       "--grace <seconds>",
-      "how long open streams may go on after a signal",
+      `how long open streams may go on after a signal (default: the file's hard-stop-after, else ${GRACE_SECONDS_DEFAULT})`,
       seconds,
-      GRACE_SECONDS_DEFAULT,
     )
     .addOption(
       new Option("--engine <engine>", "native, or real HAProxy for what the native one does not understand")
@@ -71,13 +71,17 @@ async function runNative({ file, grace, jsonLogs }: Flags): Promise<void> {
     const where = port === 0 ? host : `${host.includes(":") ? `[${host}]` : host}:${port}`;
     say(`listening on ${where}${tls ? " (TLS)" : ""}, frontend ${frontend}`);
   }
-  await runUntilSignal(engine, grace * 1_000, say);
+  await runUntilSignal(engine, graceMs(grace, ready.configuration.global.hardStopAfterMs), say);
 }
 
 async function runHaproxy({ file, grace, jsonLogs }: Flags): Promise<void> {
   if (jsonLogs)
     throw new UserError("HAProxy has no JSON logs: leave out --json-logs, or --engine haproxy", undefined, 2);
-  process.exitCode = await runWithHaproxy(file, grace * 1_000, say);
+  process.exitCode = await runWithHaproxy(file, graceMs(grace), say);
+}
+
+function graceMs(seconds: number | undefined, hardStopAfterMs?: number): number {
+  return seconds === undefined ? (hardStopAfterMs ?? GRACE_SECONDS_DEFAULT * 1_000) : seconds * 1_000;
 }
 
 function seconds(text: string): number {

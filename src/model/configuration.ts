@@ -18,7 +18,7 @@ export interface Global {
   readonly connectionsMax?: number;
   /** Whether every request's head is told as it passes (HAProxy ≤ 2.2 `debug`); secrets never are. */
   readonly debug: boolean;
-  /** How long lanes may go on once the process was asked to stop; undefined: until they end (HAProxy `hard-stop-after`). */
+  /** How long lanes may go on once the process was asked to stop; undefined: `run` decides (HAProxy `hard-stop-after`). */
   readonly hardStopAfterMs?: number;
 }
 

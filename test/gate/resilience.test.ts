@@ -217,9 +217,16 @@ describe("a gate that is told to stop", () => {
   });
   after(() => sandbox?.close());
 
-  async function run(t: Context, grace: number): Promise<{ running: Running; port: number }> {
+  /** @param grace  s; undefined: as `global`, lines of that section, has it */
+  async function run(
+    t: Context,
+    grace: number | undefined,
+    global = "",
+  ): Promise<{ running: Running; port: number }> {
     const port = await freePort();
-    const text = `${DEFAULTS}
+    const text = `global
+    ${global}
+${DEFAULTS}
 frontend gate
     bind 127.0.0.1:${port} ssl crt ${certificates.bundle} alpn h2,http/1.1
     default_backend api
@@ -227,7 +234,7 @@ backend api
     server s ${sandbox.host}:${sandbox.port} ssl verify none
 `;
     const file = await folder.write(`stop-${port}.cfg`, text);
-    const running = postern(["run", "-f", file, "--grace", String(grace)]);
+    const running = postern(["run", "-f", file, ...(grace === undefined ? [] : ["--grace", String(grace)])]);
     t.after(() => running.stop("SIGKILL"));
     await running.wrote(/listening on/);
     return { running, port };
@@ -269,6 +276,15 @@ backend api
     await closed;
     half.write("\r\n");
     assert.match((await answer).toString(), /^HTTP\/1\.1 200 [\s\S]*\r\nConnection: close\r\n/i);
+    assert.equal(await stopped, 0);
+  });
+
+  test("without --grace the file's hard-stop-after is the grace time", async (t) => {
+    const { running, port } = await run(t, undefined, "hard-stop-after 1s");
+    const watch = watch2(await session2({ port }));
+    await once(watch, "response");
+    const stopped = running.stop("SIGTERM");
+    await running.wrote(/stopping: 1 open connection has 1 s to end/);
     assert.equal(await stopped, 0);
   });
 
