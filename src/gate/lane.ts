@@ -71,6 +71,7 @@ export class Lane {
   #phase: Phase = "opening";
   #client: Connection;
   #clientWaiting = new Waiting();
+  #clientEnded = false;
   #server: Connection | undefined;
   #leg: ServerLeg | undefined;
   #backend: Backend | undefined;
@@ -244,7 +245,10 @@ export class Lane {
     const handler: ConnectionHandler = {
       data: (chunk) => this.#relay?.clientData(chunk),
       drain: () => this.#relay?.clientDrain(),
-      end: () => this.#relay?.clientEnd(),
+      end: () => {
+        this.#clientEnded = true;
+        this.#relay?.clientEnd();
+      },
       closed: (code) => {
         this.#relay?.clientClosed(code);
         this.destroy();
@@ -372,6 +376,7 @@ export class Lane {
     server.resume();
     if (early.toClient !== undefined) this.#relay.serverData(early.toClient);
     if (early.toServer !== undefined) this.#relay.clientData(early.toServer);
+    if (this.#clientEnded) this.#relay.clientEnd();
   }
 
   #tunnelOptions(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type * as net from "node:net";
+import * as net from "node:net";
 import { after, before, describe, test } from "node:test";
 import {
   type ApiTarget,
@@ -10,7 +10,7 @@ import {
   type Sandbox,
   startSandbox,
 } from "../../src/sandbox/index.ts";
-import { secure, session2 } from "../support/clients.ts";
+import { plain, secure, session2 } from "../support/clients.ts";
 import { DEFAULTS, type GateUnderTest, isRequest, startGate } from "../support/engine.ts";
 import { type Folder, temporaryFolder, writeCertificates } from "../support/folder.ts";
 import { until } from "../support/until.ts";
@@ -83,6 +83,38 @@ for (const transport of ["websocket", "spdy"] as const) {
     await until("the sandbox to have none", () => sandbox.openStreams() === 0);
   });
 }
+
+test("a client that ended its half before the 101 came does not keep the stream open", async (t) => {
+  // Where the FIN is heard first the tunnel must learn of it; where it comes second it hears by itself.
+  let heardFin = false;
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.on("end", () => {
+      heardFin = true;
+    });
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const gate = await startGate(`${DEFAULTS}
+    timeout tunnel 1h
+    timeout client-fin 200ms
+frontend gate
+    bind 127.0.0.1:6080
+    default_backend api
+backend api
+    server s 127.0.0.1:${(server.address() as net.AddressInfo).port}
+`);
+  t.after(() => gate.close());
+  const client = await plain(gate.port(), { allowHalfOpen: true });
+  client.end("GET / HTTP/1.1\r\nHost: gate\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+  client.resume();
+  await gate.empty();
+  assert.ok(heardFin, "the server hears of it too");
+});
 
 /** An upgraded stream to the sandbox's shell that waits for input, by hand. */
 async function openShell(gate: GateUnderTest): Promise<net.Socket> {
