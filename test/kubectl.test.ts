@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { mastersGroup, type Sandbox, startSandbox, viewersGroup } from "../src/sandbox/index.ts";
+import { type Folder, temporaryFolder } from "./support/folder.ts";
+import { type KubectlVersion, kubectlVersions, type Seat, takeSeat } from "./support/kubectl.ts";
+import { casesFor } from "./support/kubectl-cases.ts";
+import { checkCase, runCase } from "./support/kubectl-run.ts";
+import { makeAuthority } from "./support/kubectl-tls.ts";
+import { freePort, postern, type Running } from "./support/process.ts";
+
+// Real kubectl does the same work directly at one sandbox and through a gate at another: first with nothing remembered
+// in any run, then with what the runs before it have learnt of the server. What it prints and its exit code must be as
+// the case says, and the same on both ways.
+
+const authority = makeAuthority();
+
+describe("real kubectl does its work, directly and through the gate alike", { concurrency: 1 }, () => {
+  for (const version of kubectlVersions) {
+    describe(`kubectl ${version}`, { concurrency: 1 }, () => {
+      let folder: Folder;
+      let direct: Way;
+      let gated: Way & GatedWay;
+
+      before(async () => {
+        folder = await temporaryFolder();
+        direct = await directWay(version, folder);
+        gated = await gatedWay(version, folder);
+      });
+      after(async () => {
+        await gated.stop();
+        await direct.sandbox.close();
+        await gated.sandbox.close();
+        await folder.remove();
+      });
+
+      for (const cache of ["cold", "warm"] as const) {
+        for (const given of casesFor(version)) {
+          it(`${given.name} (${cache})`, async () => {
+            const home = (way: Way) =>
+              cache === "warm" ? join(way.folder, "home") : mkdtempSync(join(way.folder, "cold-"));
+            // A client certificate ends where TLS does: such a user takes the way that is passed through.
+            const seat = given.user === "certificate" ? gated.untouched : gated.seat;
+            // At the same time: some cases wait for what the one before them began.
+            const [expected, result] = await Promise.all([
+              runCase(direct.seat, given, home(direct)),
+              runCase(seat, given, home(gated)),
+            ]);
+            checkCase(given, expected);
+            assert.deepEqual(result, expected, "the same through the gate");
+          });
+        }
+      }
+
+      it("the API saw the client's own protocol, and the client's address once", () => {
+        const requests = gated.sandbox.requests.filter(({ headers }) =>
+          headers.some(([name]) => name === "x-forwarded-for"),
+        );
+        assert.ok(requests.length > 500, `${requests.length} requests came through`);
+        const versions = new Set(requests.map(({ httpVersion }) => httpVersion));
+        assert.deepEqual([...versions].sort(), ["1.1", "2.0"]);
+        for (const { url, headers } of requests) {
+          const addresses = headers.filter(([name]) => name === "x-forwarded-for").map(([, value]) => value);
+          assert.deepEqual(addresses, ["127.0.0.1"], url);
+        }
+      });
+
+      it("upgrades ended as tunnels, and nothing was answered by the gate itself", () => {
+        const lines = gated.gate
+          .stdout()
+          .split("\n")
+          .filter((line) => / outside~ /.test(line));
+        assert.ok(
+          lines.some((line) => / api\/one .* 101 .*\/exec\?/.test(line)),
+          "an exec through the gate",
+        );
+        assert.deepEqual(
+          lines.filter((line) => line.includes("<NOSRV>")),
+          [],
+        );
+      });
+    });
+  }
+});
+
+interface Way {
+  readonly folder: string;
+  readonly sandbox: Sandbox;
+  readonly seat: Seat;
+}
+
+interface GatedWay {
+  readonly gate: Running;
+  /** Past the gate's own TLS. */
+  readonly untouched: Seat;
+  stop(): Promise<unknown>;
+}
+
+async function directWay(version: KubectlVersion, folder: Folder): Promise<Way> {
+  const own = folder.file("direct");
+  mkdirSync(own);
+  const sandbox = await startApi();
+  return { folder: own, sandbox, seat: await seatAt(version, sandbox.url, own) };
+}
+
+/** The recipe's second example, with a frontend beside it that passes TLS through. */
+async function gatedWay(version: KubectlVersion, folder: Folder): Promise<Way & GatedWay> {
+  const own = folder.file("gated");
+  const past = folder.file("untouched");
+  mkdirSync(own);
+  mkdirSync(past);
+  const sandbox = await startApi();
+  const [port, untouchedPort] = [await freePort(), await freePort()];
+  await folder.write("gate.pem", authority.server.cert + authority.server.key);
+  await folder.write("ca.crt", authority.ca);
+  const file = await folder.write(
+    "haproxy.cfg",
+    `global
+    log stdout format raw local0
+defaults
+    log global
+    timeout connect 10s
+    timeout client 86400s
+    timeout server 86400s
+    timeout tunnel 86400s
+frontend outside
+    mode http
+    option httplog
+    option dontlognull
+    bind 127.0.0.1:${port} ssl crt ${folder.file("gate.pem")} alpn h2,http/1.1
+    default_backend api
+backend api
+    mode http
+    balance leastconn
+    server one 127.0.0.1:${sandbox.port} check ssl verify required ca-file ${folder.file("ca.crt")} verifyhost kubernetes
+frontend untouched
+    mode tcp
+    option tcplog
+    bind 127.0.0.1:${untouchedPort}
+    default_backend api_untouched
+backend api_untouched
+    mode tcp
+    server one 127.0.0.1:${sandbox.port} check
+`,
+  );
+  const gate = postern(["run", "-f", file]);
+  await gate.wrote(/^listening on .*untouched$/m);
+  return {
+    folder: own,
+    sandbox,
+    seat: await seatAt(version, `https://127.0.0.1:${port}`, own),
+    untouched: await seatAt(version, `https://127.0.0.1:${untouchedPort}`, past),
+    gate,
+    stop: () => gate.stop(),
+  };
+}
+
+function startApi(): Promise<Sandbox> {
+  return startSandbox({
+    tls: authority.server,
+    ca: authority.ca,
+    clientCa: authority.ca,
+    logIntervalMs: 100,
+    tokens: {
+      "admin-token": { name: "admin", groups: [mastersGroup] },
+      "viewer-token": { name: "system:serviceaccount:default:robot", groups: [viewersGroup] },
+    },
+  });
+}
+
+function seatAt(version: KubectlVersion, server: string, folder: string): Promise<Seat> {
+  return takeSeat({
+    version,
+    server,
+    ca: authority.ca,
+    folder,
+    users: {
+      admin: { token: "admin-token" },
+      viewer: { token: "viewer-token" },
+      certificate: authority.admin,
+      stranger: { token: "unknown-token" },
+    },
+  });
+}
