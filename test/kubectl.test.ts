@@ -2,9 +2,16 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { mastersGroup, type Sandbox, startSandbox, viewersGroup } from "../src/sandbox/index.ts";
+import {
+  mastersGroup,
+  type Sandbox,
+  type SeenRequest,
+  startSandbox,
+  viewersGroup,
+} from "../src/sandbox/index.ts";
 import { type Folder, temporaryFolder } from "./support/folder.ts";
 import { type KubectlVersion, kubectlVersions, type Seat, takeSeat } from "./support/kubectl.ts";
+import type { KubectlCase } from "./support/kubectl-case.ts";
 import { casesFor } from "./support/kubectl-cases.ts";
 import { checkCase, runCase } from "./support/kubectl-run.ts";
 import { makeAuthority } from "./support/kubectl-tls.ts";
@@ -19,20 +26,19 @@ const authority = makeAuthority();
 describe("real kubectl does its work, directly and through the gate alike", { concurrency: 1 }, () => {
   for (const version of kubectlVersions) {
     describe(`kubectl ${version}`, { concurrency: 1 }, () => {
-      let folder: Folder;
+      // What is started, ended the newest first; also when what comes after it cannot be started.
+      const ends: Ends = [];
       let direct: Way;
       let gated: Way & GatedWay;
 
       before(async () => {
-        folder = await temporaryFolder();
-        direct = await directWay(version, folder);
-        gated = await gatedWay(version, folder);
+        const folder = await temporaryFolder();
+        ends.push(() => folder.remove());
+        direct = await directWay(version, folder, ends);
+        gated = await gatedWay(version, folder, ends);
       });
       after(async () => {
-        await gated.stop();
-        await direct.sandbox.close();
-        await gated.sandbox.close();
-        await folder.remove();
+        for (const end of ends.reverse()) await end();
       });
 
       for (const cache of ["cold", "warm"] as const) {
@@ -42,6 +48,7 @@ describe("real kubectl does its work, directly and through the gate alike", { co
               cache === "warm" ? join(way.folder, "home") : mkdtempSync(join(way.folder, "cold-"));
             // A client certificate ends where TLS does: such a user takes the way that is passed through.
             const seat = given.user === "certificate" ? gated.untouched : gated.seat;
+            const seen = gated.sandbox.requests.length;
             // At the same time: some cases wait for what the one before them began.
             const [expected, result] = await Promise.all([
               runCase(direct.seat, given, home(direct)),
@@ -49,21 +56,16 @@ describe("real kubectl does its work, directly and through the gate alike", { co
             ]);
             checkCase(given, expected);
             assert.deepEqual(result, expected, "the same through the gate");
+            checkArrivals(given, gated.sandbox.requests.slice(seen));
           });
         }
       }
 
-      it("the API saw the client's own protocol, and the client's address once", () => {
-        const requests = gated.sandbox.requests.filter(({ headers }) =>
-          headers.some(([name]) => name === "x-forwarded-for"),
-        );
+      it("hundreds of requests came to the API, by HTTP/2 and by HTTP/1.1", () => {
+        const { requests } = gated.sandbox;
         assert.ok(requests.length > 500, `${requests.length} requests came through`);
-        const versions = new Set(requests.map(({ httpVersion }) => httpVersion));
-        assert.deepEqual([...versions].sort(), ["1.1", "2.0"]);
-        for (const { url, headers } of requests) {
-          const addresses = headers.filter(([name]) => name === "x-forwarded-for").map(([, value]) => value);
-          assert.deepEqual(addresses, ["127.0.0.1"], url);
-        }
+        const plain = requests.filter(({ headers }) => valuesOf(headers, "upgrade").length === 0);
+        assert.deepEqual([...new Set(plain.map(({ httpVersion }) => httpVersion))].sort(), ["1.1", "2.0"]);
       });
 
       it("upgrades ended as tunnels, and nothing was answered by the gate itself", () => {
@@ -84,6 +86,20 @@ describe("real kubectl does its work, directly and through the gate alike", { co
   }
 });
 
+/** The API saw the client's own protocol, and, where TLS ended at the gate, the client's address in one line. */
+function checkArrivals(given: KubectlCase, requests: readonly SeenRequest[]): void {
+  const addresses = given.user === "certificate" ? [] : ["127.0.0.1"];
+  for (const { url, headers, httpVersion } of requests) {
+    const byOne = given.env?.DISABLE_HTTP2 !== undefined || valuesOf(headers, "upgrade").length > 0;
+    assert.equal(httpVersion, byOne ? "1.1" : "2.0", url);
+    assert.deepEqual(valuesOf(headers, "x-forwarded-for"), addresses, url);
+  }
+}
+
+function valuesOf(headers: SeenRequest["headers"], wanted: string): string[] {
+  return headers.filter(([name]) => name === wanted).map(([, value]) => value);
+}
+
 interface Way {
   readonly folder: string;
   readonly sandbox: Sandbox;
@@ -94,23 +110,26 @@ interface GatedWay {
   readonly gate: Running;
   /** Past the gate's own TLS. */
   readonly untouched: Seat;
-  stop(): Promise<unknown>;
 }
 
-async function directWay(version: KubectlVersion, folder: Folder): Promise<Way> {
+type Ends = (() => Promise<unknown>)[];
+
+async function directWay(version: KubectlVersion, folder: Folder, ends: Ends): Promise<Way> {
   const own = folder.file("direct");
   mkdirSync(own);
   const sandbox = await startApi();
+  ends.push(() => sandbox.close());
   return { folder: own, sandbox, seat: await seatAt(version, sandbox.url, own) };
 }
 
 /** The recipe's second example, with a frontend beside it that passes TLS through. */
-async function gatedWay(version: KubectlVersion, folder: Folder): Promise<Way & GatedWay> {
+async function gatedWay(version: KubectlVersion, folder: Folder, ends: Ends): Promise<Way & GatedWay> {
   const own = folder.file("gated");
   const past = folder.file("untouched");
   mkdirSync(own);
   mkdirSync(past);
   const sandbox = await startApi();
+  ends.push(() => sandbox.close());
   const [port, untouchedPort] = [await freePort(), await freePort()];
   await folder.write("gate.pem", authority.server.cert + authority.server.key);
   await folder.write("ca.crt", authority.ca);
@@ -145,6 +164,7 @@ backend api_untouched
 `,
   );
   const gate = postern(["run", "-f", file]);
+  ends.push(() => gate.stop());
   await gate.wrote(/^listening on .*untouched$/m);
   return {
     folder: own,
@@ -152,7 +172,6 @@ backend api_untouched
     seat: await seatAt(version, `https://127.0.0.1:${port}`, own),
     untouched: await seatAt(version, `https://127.0.0.1:${untouchedPort}`, past),
     gate,
-    stop: () => gate.stop(),
   };
 }
 
