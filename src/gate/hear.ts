@@ -1,6 +1,7 @@
 import type { ReasonCode } from "../events/index.ts";
 import type { ConnectionHandler, NodeConnection } from "../socket/index.ts";
 import { type ClientHello, readClientHello } from "../wire/index.ts";
+import { contained } from "./contained.ts";
 
 /** The first bytes of a client that speaks TLS. They are not consumed: TLS or the server must be given them again. */
 export interface Heard {
@@ -30,23 +31,27 @@ const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {}
  * destroyed, or told in HTTP and left to be closed in order.
  * @param timeoutMs  from now; the connection is destroyed when it passes
  * @param gone       gives up; resolves to undefined
+ * @throws what a mistake of ours throws meanwhile; the connection is left to the caller then
  */
 export function hearClientHello(
   raw: NodeConnection,
   timeoutMs: number | undefined,
   gone: AbortSignal,
 ): Promise<Heard | NotHeard | undefined> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const timer =
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => fail("handshake_timeout", "no ClientHello"), timeoutMs);
-    const settle = (result: Heard | NotHeard | undefined) => {
+    const letGo = () => {
       clearTimeout(timer);
       gone.removeEventListener("abort", giveUp);
-      raw.pause();
       raw.handler = IGNORE;
+    };
+    const settle = (result: Heard | NotHeard | undefined) => {
+      letGo();
+      raw.pause();
       resolve(result);
     };
     const giveUp = () => settle(undefined);
@@ -64,7 +69,7 @@ export function hearClientHello(
       raw.write(PLAIN_HTTP_ANSWER);
       settle({ kind: "not-heard", reason: "plain_http", detail: "plain HTTP to a TLS port", silent: false });
     };
-    raw.handler = {
+    const handler: ConnectionHandler = {
       data(chunk) {
         bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
         read();
@@ -73,6 +78,10 @@ export function hearClientHello(
       end: () => fail("handshake_closed", "the client closed before its ClientHello was complete"),
       closed: (code) => fail("handshake_closed", code ?? "closed"),
     };
+    raw.handler = contained(handler, (error) => {
+      letGo();
+      reject(error);
+    });
     gone.addEventListener("abort", giveUp, { once: true });
     raw.resume();
   });

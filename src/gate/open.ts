@@ -121,6 +121,8 @@ async function terminate(
   const choice = chooseProtocol(approach.entrance, client.alpn, server, asksCertificate);
   const early = choice.askServer || (isNamed && !asksCertificate);
   let dialling = early ? leg.dial(choice.offer, server) : undefined;
+  // Awaited below. Until then a rejection (a mistake of ours) would be an unheard one, which ends the process.
+  dialling?.catch(() => {});
   let answer = choice.answer;
   if (choice.askServer && (await dialling) !== undefined) answer = leg.alpn ?? "http/1.1";
   const secured = await shakeHands(approach, client.initial, context, answer);

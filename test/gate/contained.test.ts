@@ -69,3 +69,28 @@ backend api
     });
   }
 });
+
+test("a mistake in a dial that runs beside the client's handshake ends its lane alone", async (t) => {
+  const folder = await temporaryFolder();
+  t.after(() => folder.remove());
+  const one = await writeCertificates(folder, "one", ["one.example.com"]);
+  const gate = await startGate(`${DEFAULTS}
+frontend gate
+    bind 127.0.0.1:6443 ssl crt ${one.bundle}
+    use_backend api if { ssl_fc_sni one.example.com }
+backend api
+    server one 127.0.0.1:1
+`);
+  t.after(() => gate.close());
+  const [server] = gate.pools.get("api")?.servers ?? [];
+  assert.ok(server);
+  server.countDials = () => {
+    throw new RangeError("out of range");
+  };
+  const socket = await secure({ port: gate.port(), servername: "one.example.com" });
+  socket.resume();
+  await once(socket, "close");
+  const alert = await gate.told("the alert", (event): event is Notice => event.kind === "notice");
+  assert.match(alert.text, /: out of range$/);
+  await gate.empty();
+});
