@@ -1,5 +1,8 @@
 import type { Connection } from "../../socket/connection.ts";
 
+/** Answers of the gate's own that a client may leave unread and still be given another. */
+const UNREAD_BYTES_MAX = 16_384;
+
 /** One side of the relay: its connection while it lasts, whether it takes bytes, and when it last did something. */
 export class Leg {
   connection: Connection | undefined;
@@ -21,6 +24,11 @@ export class Leg {
     this.activeAt = nowMs;
     this.#pendingBytes = connection.pendingBytes;
     return true;
+  }
+
+  /** It asks and does not read: where no server's pace slows it down, it must not be given more. */
+  get isBehind(): boolean {
+    return this.connection !== undefined && this.connection.pendingBytes > UNREAD_BYTES_MAX;
   }
 
   drained(nowMs: number): void {

@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import type { HeadSeen } from "../../events/index.ts";
 import type { Guard } from "../../policy/guard.ts";
 import { everySplit } from "../../wire/testing.ts";
-import { CHUNKED, GET, OK, scene, serverOf } from "./testing.ts";
+import { FakeConnection } from "../testing.ts";
+import { CHUNKED, GET, OK, scene, serverOf, turn } from "./testing.ts";
 
 describe("one request after the other", () => {
   test("heads and bodies pass untouched, wherever the bytes are cut", () => {
@@ -173,6 +174,14 @@ describe("answers of the gate", () => {
     assert.equal(s.lane.over, "close");
   });
 
+  test("a client that asks what is refused and does not read is not answered for ever", () => {
+    const s = scene({ guards: [deny] });
+    s.lane.client.pendingBytes = 20_000;
+    s.client("GET /denied HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.match(s.lane.client.text, /connection: close\r\n/);
+    assert.equal(s.lane.over, "close");
+  });
+
   test("an answer to HEAD has the length and no body", () => {
     const s = scene({ guards: [deny] });
     s.client("HEAD /denied HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -300,6 +309,24 @@ describe("backpressure", () => {
     s.lane.client.hasRoom = true;
     s.relay.clientDrain();
     assert.ok(!serverOf(s.lane).paused);
+  });
+
+  test("a server dialled anew waits for a client that has not read the answer before", async () => {
+    const s = scene();
+    s.client(GET);
+    s.lane.client.hasRoom = false;
+    s.server(OK);
+    const half = GET.length / 2;
+    s.client(GET.slice(0, half));
+    s.relay.serverClosed(undefined);
+    const again = new FakeConnection("10.1.0.12", 6443);
+    s.lane.redials.push(again);
+    s.client(GET.slice(half));
+    await turn();
+    assert.match(again.text, /^GET /);
+    assert.ok(again.paused);
+    s.relay.clientDrain();
+    assert.ok(!again.paused);
   });
 
   test("a slow server pauses the client until it drained", () => {

@@ -358,11 +358,10 @@ class Http1Relay implements Relay, Standing {
     const connection = await this.#context.redial();
     if (this.phase !== "redial") return;
     this.server.replace(connection);
-    if (connection === undefined) {
-      this.#answerLast(this.#context.noServer);
-      return;
-    }
+    if (connection === undefined) return this.#answerLast(this.#context.noServer);
     this.#enter("exchange");
+    // The client may not have read the answer before this one yet: its drain lets the new server go on too.
+    if (this.client.isBlocked) connection.pause();
     const now = this.#context.now();
     this.server.activeAt = now;
     this.client.activeAt = now;
@@ -389,7 +388,8 @@ class Http1Relay implements Relay, Standing {
   #answer(reason: ReasonCode, message: string | undefined): void {
     const request = this.#request;
     const isWhole = !request.hasBody && request.next() === "end" && request.takeRest() === undefined;
-    const goesOn = isWhole && request.keepsAlive && !request.isHttp10 && !this.#draining;
+    const goesOn =
+      isWhole && !this.client.isBehind && request.keepsAlive && !request.isHttp10 && !this.#draining;
     if (!goesOn || this.#context.server === undefined) {
       this.#answerLast(reason, message);
       return;
