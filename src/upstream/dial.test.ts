@@ -314,6 +314,7 @@ test("when all addresses fail, each is named", { timeout: 2000 }, async () => {
   const lookup = async () => ["127.0.0.1", "127.0.0.2"];
   const failure = refused(await dialOne(poolOf([server("s1", port, { host: "api.internal" })], { lookup })));
   assert.equal(failure.reason, "dial_refused");
+  assert.equal(failure.code, "ECONNREFUSED", "what decides whether to repeat is kept");
   assert.match(failure.detail, /127\.0\.0\.1:.*; also: 127\.0\.0\.2:/);
 });
 

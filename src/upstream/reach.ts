@@ -199,7 +199,7 @@ function summary(failures: readonly DialFailure[]): DialFailure {
   if (first === undefined) return clientGone();
   if (others.length === 0) return first;
   const never = failures.find((failure) => failure.retry === "never");
-  return never ?? failed(first.reason, [first, ...others].map((failure) => failure.detail).join("; also: "));
+  return never ?? { ...first, detail: failures.map((failure) => failure.detail).join("; also: ") };
 }
 
 /** Gives up waiting, not the work: undefined when the signal fired first. */
