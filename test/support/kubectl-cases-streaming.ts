@@ -53,7 +53,7 @@ function commands(how: string, env: Readonly<Record<string, string>>): readonly 
       terminal: { columns: 80, rows: 24 },
       steps: [
         { after: /[#$] $/, types: "echo answer: $((40 + 2))\n" },
-        { after: /^answer: 42/m, types: "exit 5\n" },
+        { after: /^answer: 42\s+.*[#$] $/m, types: "exit 5\n" },
       ],
       code: 5,
       stdout: /answer: 42[\s\S]*command terminated with exit code 5/,
