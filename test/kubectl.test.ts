@@ -22,6 +22,8 @@ import { freePort, postern, type Running } from "./support/process.ts";
 // the case says, and the same on both ways.
 
 const authority = makeAuthority();
+/** What clients of the gate trust, and the API does not stand under. */
+const gateAuthority = makeAuthority("gate test CA");
 
 describe("real kubectl does its work, directly and through the gate alike", { concurrency: 1 }, () => {
   for (const version of kubectlVersions) {
@@ -131,7 +133,7 @@ async function gatedWay(version: KubectlVersion, folder: Folder, ends: Ends): Pr
   const sandbox = await startApi();
   ends.push(() => sandbox.close());
   const [port, untouchedPort] = [await freePort(), await freePort()];
-  await folder.write("gate.pem", authority.server.cert + authority.server.key);
+  await folder.write("gate.pem", gateAuthority.server.cert + gateAuthority.server.key);
   await folder.write("ca.crt", authority.ca);
   const file = await folder.write(
     "haproxy.cfg",
@@ -169,7 +171,7 @@ backend api_untouched
   return {
     folder: own,
     sandbox,
-    seat: await seatAt(version, `https://127.0.0.1:${port}`, own),
+    seat: await seatAt(version, `https://127.0.0.1:${port}`, own, gateAuthority.ca),
     untouched: await seatAt(version, `https://127.0.0.1:${untouchedPort}`, past),
     gate,
   };
@@ -188,11 +190,11 @@ function startApi(): Promise<Sandbox> {
   });
 }
 
-function seatAt(version: KubectlVersion, server: string, folder: string): Promise<Seat> {
+function seatAt(version: KubectlVersion, server: string, folder: string, ca = authority.ca): Promise<Seat> {
   return takeSeat({
     version,
     server,
-    ca: authority.ca,
+    ca,
     folder,
     users: {
       admin: { token: "admin-token" },
