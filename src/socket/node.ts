@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Connection, ConnectionHandler, TlsFacts } from "./connection.ts";
+import { keepTicksFast } from "./ticks.ts";
 
 /** Silence after which TCP asks whether the peer is still there: how one that vanished (a closed lid) is found. */
 const KEEP_ALIVE_MS = 30_000;
@@ -129,6 +130,7 @@ export interface Listener {
 
 /** @throws NodeJS.ErrnoException (EADDRINUSE, EACCES, EADDRNOTAVAIL) when the address cannot be had. */
 export function listen(options: ListenOptions): Promise<Listener> {
+  keepTicksFast();
   return new Promise((resolve, reject) => {
     const accepted: net.ServerOpts = {
       allowHalfOpen: true,
