@@ -3,6 +3,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Connection, ConnectionHandler, TlsFacts } from "./connection.ts";
 import { keepTicksFast } from "./ticks.ts";
+import { sendThisTurn } from "./turn.ts";
 
 /** Silence after which TCP asks whether the peer is still there: how one that vanished (a closed lid) is found. */
 const KEEP_ALIVE_MS = 30_000;
@@ -20,8 +21,17 @@ export class NodeConnection implements Connection {
   #socket: net.Socket | undefined;
   #errorCode: string | undefined;
   #ended = false;
+  /** Written and not yet given to the socket: one chunk nearly always, seldom more. */
+  #first: Buffer | undefined;
+  #more: Buffer[] | undefined;
+  #waitingBytes = 0;
+  /** `write` said false for what waited here, and the socket itself may never have been full. */
+  #owesDrain = false;
   readonly #onData = (chunk: Buffer) => this.handler.data(chunk);
-  readonly #onDrain = () => this.handler.drain();
+  readonly #onDrain = () => {
+    this.#owesDrain = false;
+    this.handler.drain();
+  };
   readonly #onEnd = () => this.handler.end();
   readonly #onError = (error: NodeJS.ErrnoException) => {
     this.#errorCode ??= error.code ?? error.message;
@@ -48,14 +58,50 @@ export class NodeConnection implements Connection {
     socket.read(0);
   }
 
+  /** The socket has it at the end of this turn: see `sendThisTurn`. */
   write(chunk: Buffer): boolean {
     const socket = this.#socket;
     if (socket === undefined || this.#ended || socket.destroyed) return true;
-    return socket.write(chunk);
+    if (this.#first === undefined) {
+      this.#first = chunk;
+      sendThisTurn(this);
+    } else if (this.#more === undefined) this.#more = [chunk];
+    else this.#more.push(chunk);
+    this.#waitingBytes += chunk.length;
+    const hasRoom = this.#waitingBytes + socket.writableLength < socket.writableHighWaterMark;
+    if (!hasRoom) this.#owesDrain = true;
+    return hasRoom;
+  }
+
+  /** For `sendThisTurn`. */
+  send(): void {
+    this.#giveToSocket();
+    if (!this.#owesDrain || this.#ended || this.#socket?.writableNeedDrain !== false) return;
+    this.#owesDrain = false;
+    this.handler.drain();
+  }
+
+  #giveToSocket(): void {
+    const first = this.#first;
+    const more = this.#more;
+    const socket = this.#socket;
+    if (first === undefined) return;
+    this.#first = undefined;
+    this.#waitingBytes = 0;
+    if (socket === undefined || socket.destroyed) return;
+    if (more === undefined) {
+      socket.write(first);
+      return;
+    }
+    this.#more = undefined;
+    socket.cork();
+    socket.write(first);
+    for (const chunk of more) socket.write(chunk);
+    socket.uncork();
   }
 
   get pendingBytes(): number {
-    return this.#socket?.writableLength ?? 0;
+    return this.#waitingBytes + (this.#socket?.writableLength ?? 0);
   }
 
   pause(): void {
@@ -68,11 +114,14 @@ export class NodeConnection implements Connection {
 
   end(): void {
     if (this.#ended) return;
+    this.#giveToSocket();
     this.#ended = true;
     this.#socket?.end();
   }
 
+  /** What was written is still tried: an answer that cut short a lane must reach its client. */
   destroy(): void {
+    this.#giveToSocket();
     this.#ended = true;
     this.#socket?.destroy();
   }
