@@ -25,10 +25,14 @@ export class NodeConnection implements Connection {
   #first: Buffer | undefined;
   #more: Buffer[] | undefined;
   #waitingBytes = 0;
+  /** The socket takes no more until its `drain`. Kept here: to ask it (`writableLength`) cost 0.9 µs a request. */
+  #isFull = false;
   /** `write` said false for what waited here, and the socket itself may never have been full. */
   #owesDrain = false;
+  readonly #roomBytes: number;
   readonly #onData = (chunk: Buffer) => this.handler.data(chunk);
   readonly #onDrain = () => {
+    this.#isFull = false;
     this.#owesDrain = false;
     this.handler.drain();
   };
@@ -41,6 +45,7 @@ export class NodeConnection implements Connection {
   /** @param socket  opened with `allowHalfOpen`; it stays paused until `resume`. */
   constructor(socket: net.Socket) {
     this.#socket = socket;
+    this.#roomBytes = socket.writableHighWaterMark;
     this.remoteAddress = plainAddress(socket.remoteAddress);
     this.remotePort = socket.remotePort ?? 0;
     this.localAddress = plainAddress(socket.localAddress);
@@ -60,15 +65,14 @@ export class NodeConnection implements Connection {
 
   /** The socket has it at the end of this turn: see `sendThisTurn`. */
   write(chunk: Buffer): boolean {
-    const socket = this.#socket;
-    if (socket === undefined || this.#ended || socket.destroyed) return true;
+    if (this.#socket === undefined || this.#ended) return true;
     if (this.#first === undefined) {
       this.#first = chunk;
       sendThisTurn(this);
     } else if (this.#more === undefined) this.#more = [chunk];
     else this.#more.push(chunk);
     this.#waitingBytes += chunk.length;
-    const hasRoom = this.#waitingBytes + socket.writableLength < socket.writableHighWaterMark;
+    const hasRoom = !this.#isFull && this.#waitingBytes < this.#roomBytes;
     if (!hasRoom) this.#owesDrain = true;
     return hasRoom;
   }
@@ -76,7 +80,7 @@ export class NodeConnection implements Connection {
   /** For `sendThisTurn`. */
   send(): void {
     this.#giveToSocket();
-    if (!this.#owesDrain || this.#ended || this.#socket?.writableNeedDrain !== false) return;
+    if (!this.#owesDrain || this.#isFull || this.#ended) return;
     this.#owesDrain = false;
     this.handler.drain();
   }
@@ -90,13 +94,13 @@ export class NodeConnection implements Connection {
     this.#waitingBytes = 0;
     if (socket === undefined || socket.destroyed) return;
     if (more === undefined) {
-      socket.write(first);
+      this.#isFull = !socket.write(first);
       return;
     }
     this.#more = undefined;
     socket.cork();
-    socket.write(first);
-    for (const chunk of more) socket.write(chunk);
+    this.#isFull = !socket.write(first);
+    for (const chunk of more) this.#isFull = !socket.write(chunk);
     socket.uncork();
   }
 

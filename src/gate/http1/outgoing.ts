@@ -1,5 +1,7 @@
 /** Above this, copying a body to save a write costs more than the write. */
 const JOINED_BYTES_MAX = 16_384;
+/** Up to here a loop beats `copy`, which makes a view of the piece first (Node 20: 190 ns whatever the size). */
+const LOOP_BYTES_MAX = 48;
 const NOTHING = Buffer.alloc(0);
 
 interface Piece {
@@ -76,7 +78,8 @@ export class Outgoing {
 function copyPiece({ bytes, from, to }: Piece, whole: Buffer, at: number): number {
   // `set` of a whole buffer costs a third of `copy` of a part (75 against 260 ns). What it writes too much, the next
   // pieces write over.
-  if (from === 0 && at + bytes.length <= whole.length) whole.set(bytes, at);
+  if (to - from <= LOOP_BYTES_MAX) for (let i = from; i < to; i++) whole[at + i - from] = bytes[i]!;
+  else if (from === 0 && at + bytes.length <= whole.length) whole.set(bytes, at);
   else bytes.copy(whole, at, from, to);
   return at + to - from;
 }
