@@ -16,14 +16,19 @@ import { casesFor } from "./support/kubectl-cases.ts";
 import { checkCase, runCase } from "./support/kubectl-run.ts";
 import { makeAuthority } from "./support/kubectl-tls.ts";
 import { freePort, postern, type Running } from "./support/process.ts";
+import { until } from "./support/until.ts";
 
 // Real kubectl does the same work directly at one sandbox and through a gate at another: first with nothing remembered
 // in any run, then with what the runs before it have learnt of the server. What it prints and its exit code must be as
 // the case says, and the same on both ways.
 
 const authority = makeAuthority();
+/** A name of the API's own certificate. */
+const PASSED_NAME = "kubernetes";
 /** What clients of the gate trust, and the API does not stand under. */
 const gateAuthority = makeAuthority("gate test CA");
+
+const FORWARDED = "x-forwarded-for";
 
 describe("real kubectl does its work, directly and through the gate alike", { concurrency: 1 }, () => {
   for (const version of kubectlVersions) {
@@ -63,30 +68,80 @@ describe("real kubectl does its work, directly and through the gate alike", { co
         }
       }
 
-      it("hundreds of requests came to the API, by HTTP/2 and by HTTP/1.1", () => {
-        const { requests } = gated.sandbox;
-        assert.ok(requests.length > 500, `${requests.length} requests came through`);
-        const plain = requests.filter(({ headers }) => valuesOf(headers, "upgrade").length === 0);
-        assert.deepEqual([...new Set(plain.map(({ httpVersion }) => httpVersion))].sort(), ["1.1", "2.0"]);
+      it("the log tells every request that came to the API, once, by the protocol it came by", async () => {
+        const came = gated.sandbox.requests.filter(({ headers }) => valuesOf(headers, FORWARDED).length > 0);
+        // Those kubectl was ended in are told when the lane has ended.
+        const lines = await until(
+          "a line for each request",
+          () => atLeast(came.length, logLines(gated.gate.stdout())),
+          20_000,
+          () => [came.length, logLines(gated.gate.stdout()).length],
+        );
+        const told = lines.map(({ method, path, version }) => `${method} ${path} HTTP/${version}`);
+        assert.deepEqual(
+          told.sort(),
+          came.map(({ method, url, httpVersion }) => `${method} ${pathOf(url)} HTTP/${httpVersion}`).sort(),
+        );
+        assert.deepEqual([...new Set(lines.map((line) => line.version))].sort(), ["1.1", "2.0"]);
+        assert.ok(lines.length > 500, `${lines.length} requests`);
       });
 
-      it("upgrades ended as tunnels, and nothing was answered by the gate itself", () => {
-        const lines = gated.gate
-          .stdout()
-          .split("\n")
-          .filter((line) => / outside~ /.test(line));
-        assert.ok(
-          lines.some((line) => / api\/one .* 101 .*\/exec\?/.test(line)),
-          "an exec through the gate",
-        );
-        assert.deepEqual(
-          lines.filter((line) => line.includes("<NOSRV>")),
-          [],
-        );
+      it("streams were tunnels of the kind this kubectl speaks, and refused ones were tried as it tries them", () => {
+        const streams = logLines(gated.gate.stdout()).flatMap(({ status, method, path }) => {
+          const stream = /\/(exec|attach|portforward)$/.exec(path)?.[1];
+          return stream === undefined ? [] : [`${status} ${TRANSPORT[method]} ${stream}`];
+        });
+        assert.deepEqual([...new Set(streams)].sort(), STREAMS[version]);
+      });
+
+      it("nothing was answered by the gate itself", () => {
+        assert.doesNotMatch(gated.gate.stdout(), /<NOSRV>/);
       });
     });
   }
 });
+
+/** Which kind of upgrade a kubectl asks for by this method. */
+const TRANSPORT: Readonly<Record<string, string>> = { GET: "WebSocket", POST: "SPDY" };
+
+const SPDY_STREAMS = ["101 SPDY attach", "101 SPDY exec", "101 SPDY portforward"];
+
+/** A viewer's exec and port-forward are forbidden: the new kubectl then asks again by SPDY. */
+const STREAMS: Readonly<Record<KubectlVersion, readonly string[]>> = {
+  "1.20": [...SPDY_STREAMS, "403 SPDY exec", "403 SPDY portforward"],
+  "1.35": [
+    ...SPDY_STREAMS,
+    ...["101 WebSocket attach", "101 WebSocket exec", "101 WebSocket portforward"],
+    ...["403 SPDY exec", "403 SPDY portforward", "403 WebSocket exec", "403 WebSocket portforward"],
+  ],
+};
+
+interface LogLine {
+  readonly status: string;
+  readonly method: string;
+  /** Without its query, which is long and in which secrets are taken out. */
+  readonly path: string;
+  readonly version: string;
+}
+
+/** The lines of the frontend that ends TLS. */
+function logLines(text: string): readonly LogLine[] {
+  const pattern =
+    / outside~ api\/one \S+ (?<status>\d+) .* "(?<method>[A-Z]+) (?<target>\S+) HTTP\/(?<version>\d\.\d)"$/gm;
+  return [...text.matchAll(pattern)].map(({ groups }) => {
+    const { status = "", method = "", target = "", version = "" } = groups ?? {};
+    return { status, method, path: pathOf(target), version };
+  });
+}
+
+/** Of a target with or without its origin. */
+function pathOf(target: string): string {
+  return new URL(target, "https://api").pathname;
+}
+
+function atLeast<T>(count: number, list: readonly T[]): readonly T[] | undefined {
+  return list.length >= count ? list : undefined;
+}
 
 /** The API saw the client's own protocol, and, where TLS ended at the gate, the client's address in one line. */
 function checkArrivals(given: KubectlCase, requests: readonly SeenRequest[]): void {
@@ -94,7 +149,7 @@ function checkArrivals(given: KubectlCase, requests: readonly SeenRequest[]): vo
   for (const { url, headers, httpVersion } of requests) {
     const byOne = given.env?.DISABLE_HTTP2 !== undefined || valuesOf(headers, "upgrade").length > 0;
     assert.equal(httpVersion, byOne ? "1.1" : "2.0", url);
-    assert.deepEqual(valuesOf(headers, "x-forwarded-for"), addresses, url);
+    assert.deepEqual(valuesOf(headers, FORWARDED), addresses, url);
   }
 }
 
@@ -110,7 +165,7 @@ interface Way {
 
 interface GatedWay {
   readonly gate: Running;
-  /** Past the gate's own TLS. */
+  /** Past the gate's own TLS, by the server name that leads there. */
   readonly untouched: Seat;
 }
 
@@ -159,7 +214,9 @@ frontend untouched
     mode tcp
     option tcplog
     bind 127.0.0.1:${untouchedPort}
-    default_backend api_untouched
+    tcp-request inspect-delay 5s
+    tcp-request content accept if { req.ssl_hello_type 1 }
+    use_backend api_untouched if { req.ssl_sni -i ${PASSED_NAME} }
 backend api_untouched
     mode tcp
     server one 127.0.0.1:${sandbox.port} check
@@ -171,8 +228,10 @@ backend api_untouched
   return {
     folder: own,
     sandbox,
-    seat: await seatAt(version, `https://127.0.0.1:${port}`, own, gateAuthority.ca),
-    untouched: await seatAt(version, `https://127.0.0.1:${untouchedPort}`, past),
+    seat: await seatAt(version, `https://127.0.0.1:${port}`, own, { ca: gateAuthority.ca }),
+    untouched: await seatAt(version, `https://127.0.0.1:${untouchedPort}`, past, {
+      tlsServerName: PASSED_NAME,
+    }),
     gate,
   };
 }
@@ -190,11 +249,17 @@ function startApi(): Promise<Sandbox> {
   });
 }
 
-function seatAt(version: KubectlVersion, server: string, folder: string, ca = authority.ca): Promise<Seat> {
+function seatAt(
+  version: KubectlVersion,
+  server: string,
+  folder: string,
+  trust: { readonly ca?: string; readonly tlsServerName?: string } = {},
+): Promise<Seat> {
   return takeSeat({
     version,
     server,
-    ca,
+    ca: authority.ca,
+    ...trust,
     folder,
     users: {
       admin: { token: "admin-token" },
