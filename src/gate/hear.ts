@@ -1,5 +1,5 @@
 import type { ReasonCode } from "../events/index.ts";
-import type { ConnectionHandler, NodeConnection } from "../socket/index.ts";
+import { type ConnectionHandler, IGNORE, type NodeConnection } from "../socket/index.ts";
 import { type ClientHello, readClientHello } from "../wire/index.ts";
 import { contained } from "./contained.ts";
 
@@ -23,8 +23,6 @@ const PLAIN_HTTP_ANSWER = Buffer.from(
   "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +
     "Client sent an HTTP request to an HTTPS server.\n",
 );
-
-const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /**
  * Waits for the ClientHello on a freshly accepted connection, and leaves it paused. One that brings something else is

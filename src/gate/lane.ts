@@ -7,7 +7,7 @@ import {
   type Tell,
 } from "../events/index.ts";
 import type { Backend } from "../model/index.ts";
-import type { Connection, ConnectionHandler, NodeConnection } from "../socket/index.ts";
+import { type Connection, type ConnectionHandler, IGNORE, type NodeConnection } from "../socket/index.ts";
 import type { Pool } from "../upstream/index.ts";
 import { contained } from "./contained.ts";
 import { createHttp1Relay } from "./http1/index.ts";
@@ -34,7 +34,6 @@ export interface Surroundings {
 }
 
 const TIMER_MS_MAX = 2 ** 31 - 1;
-const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 type Phase = "opening" | "relay" | "closing" | "closed";
 

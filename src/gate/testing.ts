@@ -1,8 +1,6 @@
 import type { ConnectionCounts, GateEvent, LaneFacts } from "../events/index.ts";
-import type { Connection, ConnectionHandler } from "../socket/connection.ts";
+import { type Connection, type ConnectionHandler, IGNORE } from "../socket/connection.ts";
 import type { RelayContext, TunnelEnd } from "./relay.ts";
-
-const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /** A connection without a socket: keeps what was written and in which state it is. */
 export class FakeConnection implements Connection {

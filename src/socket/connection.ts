@@ -18,7 +18,7 @@ export interface Connection {
   resume(): void;
   /** FIN (and close_notify) after all that was written; the other direction stays open. */
   end(): void;
-  /** At once, both directions; `closed` still comes. Safe to call again. */
+  /** At once, both directions; what was written is tried, not waited for. `closed` still comes. Safe to call again. */
   destroy(): void;
   readonly destroyed: boolean;
 }
@@ -34,6 +34,9 @@ export interface ConnectionHandler {
   /** @param code  errno-like (`ECONNRESET`, `ETIMEDOUT`, an OpenSSL code) when it did not close in order. */
   closed(code: string | undefined): void;
 }
+
+/** For a connection whose owner has nothing to do with it yet, or any more. */
+export const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /** What TLS settled; on a connection that speaks it. */
 export interface TlsFacts {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import * as net from "node:net";
 import { test } from "node:test";
-import type { ConnectionHandler } from "./connection.ts";
+import { IGNORE } from "./connection.ts";
 import { dialTcp, type NodeConnection } from "./node.ts";
 
-const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 const MEGABYTE = 1_048_576;
 
 /** A connection and what its peer has read by the time it sees the end. */

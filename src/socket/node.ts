@@ -1,13 +1,12 @@
 import type { X509Certificate } from "node:crypto";
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { Connection, ConnectionHandler, TlsFacts } from "./connection.ts";
+import { type Connection, type ConnectionHandler, IGNORE, type TlsFacts } from "./connection.ts";
 import { keepTicksFast } from "./ticks.ts";
 import { sendThisTurn } from "./turn.ts";
 
 /** Silence after which TCP asks whether the peer is still there: how one that vanished (a closed lid) is found. */
 const KEEP_ALIVE_MS = 30_000;
-const IGNORE: ConnectionHandler = { data() {}, drain() {}, end() {}, closed() {} };
 
 /** A `net.Socket` or `tls.TLSSocket` behind the interface the gate knows. */
 export class NodeConnection implements Connection {
@@ -87,19 +86,16 @@ export class NodeConnection implements Connection {
 
   #giveToSocket(): void {
     const first = this.#first;
+    if (first === undefined) return;
     const more = this.#more;
     const socket = this.#socket;
-    if (first === undefined) return;
     this.#first = undefined;
+    this.#more = undefined;
     this.#waitingBytes = 0;
     if (socket === undefined || socket.destroyed) return;
-    if (more === undefined) {
-      this.#isFull = !socket.write(first);
-      return;
-    }
-    this.#more = undefined;
-    socket.cork();
+    if (more !== undefined) socket.cork();
     this.#isFull = !socket.write(first);
+    if (more === undefined) return;
     for (const chunk of more) this.#isFull = !socket.write(chunk);
     socket.uncork();
   }
@@ -123,7 +119,7 @@ export class NodeConnection implements Connection {
     this.#socket?.end();
   }
 
-  /** What was written is still tried: an answer that cut short a lane must reach its client. */
+  /** What waits here is given first: an answer that cut short a lane must reach its client. */
   destroy(): void {
     this.#giveToSocket();
     this.#ended = true;
